@@ -1,0 +1,1 @@
+"""CompiledArtifacts: the one contract between outside (toolkit) and inside (runtime). Imports nothing of ours but errors."""

@@ -1,0 +1,1 @@
+"""Verbs and console: options in, requests out; stdout is data, stderr is talk."""

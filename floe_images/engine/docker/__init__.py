@@ -1,0 +1,1 @@
+"""A container engine through its API: load, run, inspect."""

@@ -1,0 +1,172 @@
+"""What can go wrong, in one tree; each leaf has an exit code of its own and says the next action.
+
+FloeError
+├── UsageError               2   a wrong option or argument
+├── SpecError                3   floe.yaml has findings (all of them are carried)
+├── NotAvailableYetError     4   modelled in floe.yaml, executed by a later release
+├── ProjectError             5   the dbt project or a file that floe.yaml names is not usable as it lies there
+├── LockMissingError        10
+├── LockStaleError          11   the inputs of resolving differ from the lock's
+├── LockFormatError         12   not a lock, or of a version that this floe does not read
+├── ResolveError            13   no set of versions fits, or no wheel exists for a platform
+├── NotCachedError          14   --frozen, and neither the cache nor a given folder has the file
+├── PackageGoneError        15   the mirror no longer carries a locked file
+├── ToolVersionError        16   a tool that the digest depends on has another version than the lock's
+├── MirrorUnreachableError  20
+├── WrongHashError          21
+├── TruncatedDownloadError  22
+├── SignatureError          23   no good signature by a shipped key
+├── IndexExpiredError       24   Valid-Until has passed, or the index is older than the lock's
+├── MirrorRefusedError      25   401, 403, 407: credentials are missing or wrong
+├── MirrorContentError      26   the mirror answered something that is not what was asked for
+├── HostileArchiveError     30   a path, link, device or size in an archive that no honest package has
+├── MaintainerScriptError   31   a Debian package runs a script that nobody reviewed
+├── ImageTooBigError        32
+├── WrongMachineError       33   an ELF file that is not of the platform's machine
+├── InterpreterError        34   the image's interpreter cannot be run here, so bytecode cannot be made
+├── CollisionError          35   two packages bring one path with different content and no rule decides
+├── EngineError             40   no container engine answers, or it refused
+├── DiskFullError           50
+├── DiskError               51   a file or folder cannot be read or written
+└── InterruptedByUser      130
+Anything else is a bug: exit code 1, one line, and a log file.
+"""
+
+from __future__ import annotations
+
+
+class FloeError(Exception):
+    """An expected failure.
+
+    ``message`` says what, on one line and without secrets; ``where`` is ``file:line:column``, a path or a package
+    name; ``hint`` is what to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class UsageError(FloeError):
+    exit_code = 2
+
+
+class SpecError(FloeError):
+    """``findings`` holds every finding, already rendered as ``file:line:column: path: message (hint)`` lines."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, findings: tuple[str, ...] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
+
+
+class NotAvailableYetError(FloeError):
+    exit_code = 4
+
+
+class ProjectError(FloeError):
+    exit_code = 5
+
+
+class LockMissingError(FloeError):
+    exit_code = 10
+
+
+class LockStaleError(FloeError):
+    exit_code = 11
+
+
+class LockFormatError(FloeError):
+    exit_code = 12
+
+
+class ResolveError(FloeError):
+    exit_code = 13
+
+
+class NotCachedError(FloeError):
+    exit_code = 14
+
+
+class PackageGoneError(FloeError):
+    exit_code = 15
+
+
+class ToolVersionError(FloeError):
+    exit_code = 16
+
+
+class MirrorUnreachableError(FloeError):
+    exit_code = 20
+
+
+class WrongHashError(FloeError):
+    exit_code = 21
+
+
+class TruncatedDownloadError(FloeError):
+    exit_code = 22
+
+
+class SignatureError(FloeError):
+    exit_code = 23
+
+
+class IndexExpiredError(FloeError):
+    exit_code = 24
+
+
+class MirrorRefusedError(FloeError):
+    exit_code = 25
+
+
+class MirrorContentError(FloeError):
+    exit_code = 26
+
+
+class HostileArchiveError(FloeError):
+    exit_code = 30
+
+
+class MaintainerScriptError(FloeError):
+    exit_code = 31
+
+
+class ImageTooBigError(FloeError):
+    exit_code = 32
+
+
+class WrongMachineError(FloeError):
+    exit_code = 33
+
+
+class InterpreterError(FloeError):
+    exit_code = 34
+
+
+class CollisionError(FloeError):
+    exit_code = 35
+
+
+class EngineError(FloeError):
+    exit_code = 40
+
+
+class DiskFullError(FloeError):
+    exit_code = 50
+
+
+class DiskError(FloeError):
+    exit_code = 51
+
+
+class InterruptedByUser(FloeError):
+    exit_code = 130

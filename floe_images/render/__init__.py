@@ -1,0 +1,1 @@
+"""Values in, text out: what programs inside and outside the image read."""

@@ -1,0 +1,1 @@
+"""Inside the image: starts dbt with a profile made from artifacts and secrets. Never imports Docker or the toolkit."""

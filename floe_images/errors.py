@@ -28,7 +28,7 @@ FloeError
 ├── EngineError             40   no container engine answers, or it refused
 ├── DiskFullError           50
 ├── DiskError               51   a file or folder cannot be read or written
-└── InterruptedByUser      130
+└── CancelledError      130
 Anything else is a bug: exit code 1, one line, and a log file.
 """
 
@@ -168,5 +168,5 @@ class DiskError(FloeError):
     exit_code = 51
 
 
-class InterruptedByUser(FloeError):
+class CancelledError(FloeError):
     exit_code = 130

@@ -1,1 +1,1 @@
-"""CompiledArtifacts: the one contract between outside (toolkit) and inside (runtime). Imports nothing of ours but errors."""
+"""CompiledArtifacts: the one contract between outside and inside. Imports nothing of ours but errors."""

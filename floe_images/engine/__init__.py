@@ -1,1 +1,1 @@
-"""The doors to the outside: fetch, resolve, assemble, docker. Only this room of the toolkit starts processes or opens sockets."""
+"""The doors to the outside. In the toolkit, only this room starts processes or opens sockets."""

@@ -9,7 +9,7 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True, order=True)
 class Platform:
-    """``linux/amd64`` or ``linux/arm64`` (https://github.com/opencontainers/image-spec, *Image Index*, ``platform``)."""
+    """``linux/amd64`` or ``linux/arm64`` (https://github.com/opencontainers/image-spec, ``platform``)."""
 
     os: str
     architecture: str

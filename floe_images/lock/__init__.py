@@ -1,1 +1,1 @@
-"""floe.lock: every byte that enters an image, by file name, size and sha256, and no host. Pure: no network, no engine."""
+"""floe.lock: every byte that enters an image, by file name, size and sha256, and no host. Pure."""

@@ -20,7 +20,7 @@ class LockedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class LockedWheel:
-    """One Python distribution: the same version for every platform, one wheel for each (or one ``none-any`` for all)."""
+    """One Python distribution: one version for every platform, a wheel for each (or one ``none-any`` for all)."""
 
     name: str  # normalized, PEP 503
     version: str

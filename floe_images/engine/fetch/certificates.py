@@ -1,0 +1,56 @@
+"""Which certificate authorities are trusted: one bundle a process, used by our HTTP and by uv alike."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import ssl
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from floe_images.errors import UsageError
+
+# The usual variables in the order in which they win; the first that names a file replaces the default authorities.
+CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_LIMIT = 16 * 1024 * 1024
+
+
+def certificate_files(own: Iterable[Path], configured: Iterable[Path], environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files of the bundle: floe.yaml's ``own`` always; then what the environment names, else what pip or uv has
+    ``configured``, else the authorities of requests and of the system. ``SSL_CERT_FILE`` and its like replace the
+    default authorities, as they do everywhere.
+    """
+    named = [Path(environ[name]) for name in CERTIFICATE_VARIABLES if environ.get(name)]
+    chosen = [path for path in named if path.is_file()] or list(configured) or list(_defaults())
+    return tuple(dict.fromkeys([*own, *chosen]))
+
+
+def _defaults() -> Iterable[Path]:
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    yield Path(DEFAULT_CA_BUNDLE_PATH)
+    system = ssl.get_default_verify_paths().cafile
+    if system and Path(system).is_file():
+        yield Path(system)
+
+
+def make_bundle(files: Iterable[Path]) -> Path:
+    """One PEM file with every certificate of ``files``; removed when the process ends. UsageError for a file that
+    cannot be read or that holds no certificate."""
+    parts: dict[bytes, None] = {}
+    for file in files:
+        try:
+            data = file.read_bytes()[:_LIMIT]
+        except OSError as error:
+            raise UsageError(f"the certificate file cannot be read: {error.strerror}", where=str(file)) from None
+        if _BEGIN not in data:
+            hint = "give certificates as PEM (-----BEGIN CERTIFICATE-----)"
+            raise UsageError("no certificate in this file", where=str(file), hint=hint)
+        parts[data.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"] = None
+    handle, name = tempfile.mkstemp(prefix="floe-certificates-", suffix=".pem")
+    atexit.register(Path(name).unlink, missing_ok=True)
+    with os.fdopen(handle, "wb") as stream:
+        stream.writelines(parts)
+    return Path(name)

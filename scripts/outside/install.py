@@ -1,4 +1,4 @@
-"""Install the tools that know nothing of floe (skopeo, umoci, crane, docker-registry, syft, qemu) into a private folder.
+"""Install tools that know nothing of floe (skopeo, umoci, crane, docker-registry, syft, qemu) into a private folder.
 
     python scripts/outside/install.py [--folder FOLDER]
 
@@ -85,7 +85,9 @@ def unpack(folder: Path, packages: tuple[str, ...]) -> None:
 
 
 def _go(folder: Path) -> None:
-    environment = dict(os.environ, GOBIN=str(folder / "bin"), GOTOOLCHAIN="local", GOFLAGS="-modcacherw", CGO_ENABLED="0")
+    environment = dict(
+        os.environ, GOBIN=str(folder / "bin"), GOTOOLCHAIN="local", GOFLAGS="-modcacherw", CGO_ENABLED="0"
+    )
     go = shutil.which("go")
     if go is None:
         unpack(folder, ("golang-1.19-go",))

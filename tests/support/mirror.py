@@ -1,7 +1,8 @@
 """A Python and Debian package mirror for tests: TLS, basic authentication, a record of who asked what, faults on wish.
 
 Paths: ``/simple/<project>/`` (PEP 503 and 691), ``/files/<project>/<sha256>/<name>``, ``/debian/…``,
-``/debian-security/…``. Content: recorded (``mirror_upstream``), or wheels and sdists in a given folder, which come first.
+``/debian-security/…``. Content: recorded (``mirror_upstream``), or wheels and sdists in given folders, which come
+first.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Mirror:
             server.server_close()
 
     def url(self, path: str, *, credentials: bool = False) -> str:
-        login = f"{quote(self.user[0])}:{quote(self.user[1])}@" if credentials and self.user else ""
+        login = f"{quote(self.user[0], safe='')}:{quote(self.user[1], safe='')}@" if credentials and self.user else ""
         return f"{'https' if self.tls else 'http'}://{login}{self.host}:{self.port}/{path}"
 
     def fault(

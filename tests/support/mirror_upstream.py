@@ -1,4 +1,4 @@
-"""Where a test mirror's content comes from: a folder on disk that a recording pass fills through this machine's indexes.
+"""Where a test mirror's content comes from: a folder that a recording pass fills through this machine's indexes.
 
 Layout of the folder: ``simple/<project>.json`` (the index's page), ``files/<sha256>/<file name>``, and ``debian/…``,
 ``debian-security/…`` (paths as in the archive). What can change upstream (pages, InRelease) is asked for again when it

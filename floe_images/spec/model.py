@@ -1,0 +1,57 @@
+"""floe.yaml 1.0 as a value: every setting, frozen. ``load`` reads it, ``schema`` makes a JSON Schema out of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from floe_images.spec.catalogs import Catalog
+from floe_images.spec.image import DataSpec, ImageSpec
+from floe_images.spec.orchestration import Observability, Orchestration
+from floe_images.spec.targets import Adapter, Target
+from floe_images.spec.values import Name, RelativePath, Strict, matching
+
+SUPPORTED_VERSIONS = ("1.0",)
+
+_PROJECT_NAME = "[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*"
+_LONGEST_NAME = 63
+
+
+class DbtTransform(Strict):
+    """A dbt project."""
+
+    type: Literal["dbt"] = Field(description="dbt.")
+    path: RelativePath = Field(description="Folder of the dbt project, relative to floe.yaml.")
+
+
+class Spec(Strict):
+    """A floe project: one pipeline, the image that it runs in, and what it talks to."""
+
+    version: Literal["1.0"] = Field(description="Version of floe.yaml's format.")
+    name: Annotated[
+        str, matching(_PROJECT_NAME, "lower-case letters and digits, with single _ or - between", _LONGEST_NAME)
+    ] = Field(description="Name of the project.")
+    image: ImageSpec = Field(default=ImageSpec.model_construct(), description="The image.")
+    adapters: tuple[Adapter, ...] = Field(min_length=1, description="dbt adapters that the image carries.")
+    targets: dict[Name, Target] = Field(min_length=1, description="Where dbt's SQL runs, by name.")
+    default_target: Name = Field(description="The target that is used unless another is asked for.")
+    catalogs: dict[Name, Catalog] = Field(default={}, description="Apache Iceberg catalogs, by name.")
+    transforms: tuple[DbtTransform, ...] = Field(min_length=1, description="dbt projects.")
+    data: tuple[DataSpec, ...] = Field(default=(), description="Data files that the image carries.")
+    orchestration: Orchestration = Field(default=Orchestration.model_construct(), description="When the pipeline runs.")
+    observability: Observability = Field(
+        default=Observability.model_construct(), description="Who is told what the pipeline does."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_repository(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        name, image = data.get("name"), data.get("image", {})
+        named = isinstance(name, str) and len(name) <= _LONGEST_NAME and re.fullmatch(_PROJECT_NAME, name)
+        if named and isinstance(image, dict) and "repository" not in image:
+            return {**data, "image": {**image, "repository": f"localhost/{name}"}}
+        return data

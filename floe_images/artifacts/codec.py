@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from floe_images.artifacts.model import (
@@ -17,6 +18,8 @@ from floe_images.artifacts.model import (
     TransformArtifact,
 )
 from floe_images.errors import ProjectError
+
+_REFERABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # the name of a file in a folder, and no way out of it
 
 
 def encode(artifacts: CompiledArtifacts) -> bytes:
@@ -115,9 +118,9 @@ def _setting(value: object) -> Setting:
         if "$ref" not in value:
             return Settings(tuple((key, _setting(item)) for key, item in sorted(value.items())))
         (kind, name), *more = value["$ref"].items()
-        if kind not in ("secret", "env") or more or len(value) != 1:
-            raise ValueError(f"not a reference: {value!r}")
-        return Reference(kind=kind, name=_text(name))
+        if kind not in ("secret", "env") or more or len(value) != 1 or not _REFERABLE.fullmatch(_text(name)):
+            raise ValueError("not a reference to a secret or a variable")
+        return Reference(kind=kind, name=name)
     if isinstance(value, list):
         return tuple(_setting(item) for item in value)
     if isinstance(value, str | int | float | bool):

@@ -56,6 +56,7 @@ def environment(places: Places, *, project: Path, profiles: Path, target: str) -
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
         "FLOE_DATA_DIR": str(places.home / "data"),
+        **({} if sys.stdout.isatty() or os.environ.get("DBT_USE_COLORS") else {"DBT_USE_COLORS": "false"}),
     }
 
 
@@ -85,8 +86,8 @@ def versions() -> str:
 
     adapters = []
     for distribution in distributions():
-        name = (distribution.metadata["Name"] or "").lower().removeprefix("dbt-")
-        if Path(str(distribution.locate_file(f"dbt/adapters/{name}/__version__.py"))).is_file():
+        prefix, _, name = (distribution.metadata["Name"] or "").lower().partition("-")
+        if prefix == "dbt" and Path(str(distribution.locate_file(f"dbt/adapters/{name}/__version__.py"))).is_file():
             adapters.append(f"  - {name}: {distribution.version}")
     return "\n".join(["Core:", f"  - installed: {version('dbt-core')}", "", "Plugins:", *sorted(adapters)])
 

@@ -21,10 +21,12 @@ def memory_limit(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return None
 
 
-def duckdb_memory(limit: int | None) -> str | None:
-    """DuckDB's ``memory_limit`` under a container's limit: half of it, the rest is dbt's and the page cache's.
+def duckdb_memory(limit: int | None, asked: int | None) -> str | None:
+    """DuckDB's ``memory_limit``: what floe.yaml asks for, else half of the container's limit (both in bytes).
 
     DuckDB's own default is 80 % of the limit, which together with dbt's 200 MB ends small containers.
     None leaves DuckDB's default.
     """
-    return None if limit is None else f"{max(limit // 2, _FLOOR) // 1024**2}MiB"
+    if asked is not None:
+        return f"{asked}B"
+    return None if limit is None else f"{max(limit // 2, _FLOOR)}B"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from floe_images import __version__
-from floe_images.errors import FloeError, InterruptedByUserError, NotAvailableYetError, UsageError
+from floe_images.errors import CancelledError, FloeError, NotAvailableYetError, UsageError
 
 USAGE = """\
 usage: floe-runtime ROLE [ARGUMENTS]
@@ -26,7 +26,7 @@ def main() -> None:
     except FloeError as error:
         code = _tell(error)
     except KeyboardInterrupt:
-        code = _tell(InterruptedByUserError("interrupted"))
+        code = _tell(CancelledError("interrupted"))
     sys.exit(code)
 
 

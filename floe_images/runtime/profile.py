@@ -17,10 +17,8 @@ PROFILE = "floe"
 # https://docs.getdbt.com/reference/dbt-jinja-functions/env_var#secrets
 SECRET_PREFIX = "DBT_ENV_SECRET_FLOE_"  # noqa: S105
 
-# Where floe.yaml and the adapter say the same in different words.
-_POSTGRES_WORDS = {"database": "dbname", "user": "user"}
 # Not secrets by their nature, and short words: as secrets dbt would blot them out of every log line.
-_PLAIN = {"host", "port", "database", "schema", "dbname"}
+_PLAIN = {"host", "port", "database", "schema"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ def make_profile(
     if target.adapter == "duckdb":
         output = _duckdb(settings, artifacts, places, memory)
     elif target.adapter == "postgres":
-        output = _postgres(settings)
+        output = {"type": "postgres", **settings}
     else:
         raise NotAvailableYetError(
             f"running on {target.adapter} is not available yet",
@@ -85,22 +83,12 @@ def _duckdb(
     }
     if artifacts.duckdb:
         config["extension_directory"] = str(places.home / artifacts.duckdb.directory)
-    limit = duckdb_memory(memory)
+    asked = settings.pop("memory_limit", None)
+    limit = duckdb_memory(memory, asked if isinstance(asked, int) else None)
     if limit:
         config["memory_limit"] = limit
-    path = settings.pop("path", None)
-    return {
-        "type": "duckdb",
-        "threads": 2,
-        **settings,
-        "path": _moved(str(path), places) if path else ":memory:",
-        "config_options": config,
-    }
-
-
-def _postgres(settings: dict[str, object]) -> dict[str, object]:
-    renamed = {_POSTGRES_WORDS.get(key, key): value for key, value in settings.items()}
-    return {"type": "postgres", "port": 5432, "schema": "public", "threads": 4, **renamed}
+    path = _moved(str(settings.pop("path")), places)
+    return {"type": "duckdb", **settings, "path": path, "config_options": config}
 
 
 def _moved(path: str, places: Places) -> str:

@@ -1,0 +1,7 @@
+select
+    faa as airport,
+    name as airport_name,
+    cast(lat as double) as latitude,
+    cast(lon as double) as longitude,
+    tzone as time_zone
+from {{ source('nycflights13', 'airports') }}

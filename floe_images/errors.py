@@ -34,6 +34,8 @@ Anything else is a bug: exit code 1, one line, and a log file.
 
 from __future__ import annotations
 
+import errno
+
 
 class FloeError(Exception):
     """An expected failure.
@@ -170,3 +172,11 @@ class DiskError(FloeError):
 
 class CancelledError(FloeError):
     exit_code = 130
+
+
+def disk_error(error: OSError, where: str) -> FloeError:
+    """The tree's error for an ``OSError`` of a file operation, with what to do next."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError("no space left on the device", where=where, hint="free some space and run it again")
+    reason = error.strerror or type(error).__name__
+    return DiskError(reason, where=where, hint="check that the path exists and may be written")

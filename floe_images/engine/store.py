@@ -8,7 +8,6 @@ interpreters), ``tmp/`` (what a killed run left; removed by `floe cache prune` a
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import secrets
@@ -19,18 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from floe_images.errors import DiskError, DiskFullError, FloeError
+from floe_images.errors import disk_error as disk_error
 
 KINDS = ("downloads", "fragments", "blobs", "memo", "trees")
 _STALE_TEMPORARY_SECONDS = 24 * 3600
-
-
-def disk_error(error: OSError, where: str) -> FloeError:
-    """The tree's error for an ``OSError`` of a file operation, with what to do next."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError("no space left on the device", where=where, hint="free some space and run it again")
-    reason = error.strerror or type(error).__name__
-    return DiskError(reason, where=where, hint="check that the path exists and may be written")
 
 
 @dataclass(frozen=True)

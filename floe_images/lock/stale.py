@@ -1,0 +1,48 @@
+"""Whether a lock still belongs to its floe.yaml: a digest over what resolving depends on, and nothing else.
+
+Mirrors, credentials, certificates, comments, schedules, sensors, targets' settings and labels are not in it: they
+change where bytes come from or how the image runs, not which bytes are locked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from floe_images.errors import LockStaleError
+from floe_images.lock.base_recipe import base_recipe
+from floe_images.lock.model import Lock
+from floe_images.lock.requirements import python_requirements
+from floe_images.spec.model import Spec
+
+
+def inputs_digest(spec: Spec) -> str:
+    """sha256 (hex) over platforms, Python's version, all requirements, Debian packages, data and the base recipe."""
+    recipe = base_recipe()
+    inputs = {
+        "platforms": sorted(str(platform) for platform in spec.image.platforms),
+        "python": spec.image.python,
+        "requirements": python_requirements(spec),
+        "debian": sorted(package.name for package in spec.image.debian_packages),
+        "debug": spec.image.debug,
+        "data": sorted([data.name, data.package, data.member, data.place] for data in spec.data),
+        "base": [recipe.suite, recipe.version],
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def check_fresh(lock: Lock, spec: Spec, where: str = "floe.lock") -> None:
+    """Raise LockStaleError where floe.yaml asks for something else than the lock was resolved for."""
+    if lock.inputs == inputs_digest(spec):
+        return
+    reasons = []
+    if set(lock.platforms) != set(spec.image.platforms):
+        reasons.append("platforms")
+    if lock.python != spec.image.python:
+        reasons.append("python")
+    if {data.name for data in lock.data} != {data.name for data in spec.data}:
+        reasons.append("data")
+    changed = ", ".join(reasons) or "the packages that are asked for"
+    raise LockStaleError(
+        f"floe.yaml has changed since it was locked ({changed})", where=where, hint="run `floe lock` to update it"
+    )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_DAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 # (what, lowest, highest, names of the values from the lowest on): crontab(5). Both 0 and 7 are Sunday.
 _FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
     ("minute", 0, 59, []),
@@ -36,7 +36,9 @@ def check_cron(value: str) -> str:
     for text, (what, low, high, names) in zip(fields, _FIELDS, strict=True):
         if not all(_item_fits(item, low, high, names) for item in text.lower().split(",")):
             raise PydanticCustomError(
-                "cron", "the field {what} is not a cron field from {low} to {high}", dict(what=what, low=low, high=high)
+                "cron",
+                "the field {what} is not a cron field from {low} to {high}",
+                {"what": what, "low": low, "high": high},
             )
     return value
 

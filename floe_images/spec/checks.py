@@ -1,0 +1,101 @@
+"""What one part of floe.yaml asks of another. Works on whatever lies there, so that all findings come at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from floe_images.spec.document import Node
+from floe_images.spec.findings import Finding, Path, path_text
+
+_UNIQUE: tuple[tuple[Path, str | None], ...] = (
+    (("adapters",), None),
+    (("image", "platforms"), None),
+    (("image", "debian_packages"), "name"),
+    (("data",), "name"),
+    (("data",), "place"),
+    (("transforms",), "path"),
+    (("orchestration", "schedules"), "name"),
+    (("orchestration", "sensors"), "name"),
+)
+
+
+def cross_check(root: Node, data: dict[str, Any]) -> list[Finding]:
+    """``data`` is ``root`` as plain values; parts of a wrong type are passed over, since the model tells of them."""
+    return [*_duplicates(root, data), *_targets(root, data), *_names_of_targets(root, data), *_schedules(root, data)]
+
+
+def _duplicates(root: Node, data: dict[str, Any]) -> Iterator[Finding]:
+    for path, key in _UNIQUE:
+        first: dict[str, int] = {}
+        for index, item in enumerate(_list(_dig(data, *path))):
+            value = item.get(key) if isinstance(item, dict) and key else item
+            here: Path = (*path, index, key) if isinstance(item, dict) and key else (*path, index)
+            if isinstance(value, str) and first.setdefault(value, index) != index:
+                yield _find(root, here, f"is the same as {path_text((*path, first[value]))}", "keep one of the two")
+
+
+def _targets(root: Node, data: dict[str, Any]) -> Iterator[Finding]:
+    adapters = _list(data.get("adapters"))
+    for name, target in _dict(data.get("targets")).items():
+        adapter = _dict(target).get("adapter")
+        if isinstance(adapter, str) and adapters and adapter not in adapters and _is_adapter(adapter):
+            yield _find(root, ("targets", name, "adapter"), "is not one of adapters", f"add {adapter} to adapters")
+
+
+def _is_adapter(word: str) -> bool:
+    from typing import get_args
+
+    from floe_images.spec.targets import Adapter
+
+    return word in get_args(Adapter)
+
+
+def _names_of_targets(root: Node, data: dict[str, Any]) -> Iterator[Finding]:
+    targets = _dict(data.get("targets"))
+    paths: list[Path] = [("default_target",)]
+    for kind in ("schedules", "sensors"):
+        count = len(_list(_dig(data, "orchestration", kind)))
+        paths += [("orchestration", kind, index, "target") for index in range(count)]
+    for path in paths:
+        name = _dig(data, *path)
+        if isinstance(name, str) and targets and name not in targets:
+            yield _find(root, path, "is not one of targets", _among(targets))
+
+
+def _schedules(root: Node, data: dict[str, Any]) -> Iterator[Finding]:
+    schedules = _list(_dig(data, "orchestration", "schedules"))
+    names = {name: None for name in (_dict(schedule).get("name") for schedule in schedules) if isinstance(name, str)}
+    for index, sensor in enumerate(_list(_dig(data, "orchestration", "sensors"))):
+        name = _dict(sensor).get("schedule")
+        if isinstance(name, str) and name not in names:
+            path = ("orchestration", "sensors", index, "schedule")
+            yield _find(root, path, "is not one of orchestration.schedules", _among(names))
+
+
+def _among(names: dict[str, Any]) -> str | None:
+    return "one of: " + ", ".join(path_text((name,)) for name in names) if names else None
+
+
+def _find(root: Node, path: Path, message: str, hint: str | None) -> Finding:
+    node = root
+    for element in path:
+        node = node.data[element]
+    return Finding(at=node.at, path=path_text(path), message=message, hint=hint)
+
+
+def _dig(data: Any, *path: str | int) -> Any:
+    for element in path:
+        if isinstance(element, str):
+            data = _dict(data).get(element)
+        else:
+            data = _list(data)[element] if element < len(_list(data)) else None
+    return data
+
+
+def _list(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -39,7 +39,7 @@ class BaseRecipe:
 @functools.cache
 def base_recipe() -> BaseRecipe:
     """The recipe that this floe ships."""
-    text = resources.files("floe_images").joinpath("data", "debian", "base.toml").read_text(encoding="utf-8")
+    text = (resources.files("floe_images") / "data" / "debian" / "base.toml").read_text(encoding="utf-8")
     data: dict[str, Any] = tomllib.loads(text)
     return BaseRecipe(
         version=data["version"],

@@ -1,0 +1,91 @@
+"""Debian's half of a lock: the base's closure and the user's packages, for both architectures, from signed indexes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from floe_images.engine.resolve.debian_closure import closure
+from floe_images.engine.resolve.debian_index import Getter, Suite, open_suite, read_packages
+from floe_images.engine.resolve.debian_mirrors import ARCHIVE, SECURITY, DebianMirrors
+from floe_images.engine.resolve.debian_packages import Package, Universe
+from floe_images.engine.store import Store
+from floe_images.image.platform import Platform
+from floe_images.lock.base_recipe import BaseRecipe, base_recipe
+from floe_images.lock.model import DebianSnapshot, LockedDeb, LockedFile
+from floe_images.progress import Progress
+
+# Bytecode is made by the image's interpreter on whatever machine builds, so its packages are locked for both.
+PLATFORMS = (Platform("linux", "amd64"), Platform("linux", "arm64"))
+
+Closures = tuple[tuple[Platform, tuple[LockedDeb, ...]], ...]
+
+
+def resolve_debian(
+    packages: Sequence[str],
+    *,
+    debug: bool,
+    mirrors: DebianMirrors,
+    http: Getter,
+    store: Store,
+    previous: DebianSnapshot | None,
+    progress: Progress,
+    clock: Callable[[], float] = time.time,
+) -> tuple[DebianSnapshot, Closures]:
+    """The snapshot, and for linux/amd64 and linux/arm64 every package sorted by name.
+
+    ``packages`` are the user's (names of image.debian_packages); ``debug`` adds what only image.debug's image gets.
+    ``previous`` is the lock's snapshot: an older index is refused. Raises ResolveError, SignatureError,
+    IndexExpiredError and the leaves for mirrors.
+    """
+    recipe = base_recipe()
+    seen = dict(previous.dates) if previous else {}
+    suites = []
+    for name, archive in suites_of(recipe.suite):
+        progress.note(f"reading Debian's index {name}")
+        places = mirrors.places(archive)
+        suites.append(open_suite(name, archive, places, http=http, now=clock(), previous=seen.get(name)))
+    closures = tuple(
+        (platform, _resolve_platform(platform, recipe, packages, debug, suites, http, store)) for platform in PLATFORMS
+    )
+    dates = tuple(sorted((suite.name, suite.release.date) for suite in suites))
+    snapshot = DebianSnapshot(suite=recipe.suite, time=max(date for _, date in dates), dates=dates)
+    return snapshot, closures
+
+
+def suites_of(suite: str) -> tuple[tuple[str, str], ...]:
+    """(suite, archive) of everything that a release consists of; of equal versions the first one's is taken."""
+    return ((suite, ARCHIVE), (f"{suite}-updates", ARCHIVE), (f"{suite}-security", SECURITY))
+
+
+def _resolve_platform(
+    platform: Platform,
+    recipe: BaseRecipe,
+    packages: Sequence[str],
+    debug: bool,
+    suites: Sequence[Suite],
+    http: Getter,
+    store: Store,
+) -> tuple[LockedDeb, ...]:
+    universe = Universe([read_packages(suite, platform.architecture, http=http, store=store) for suite in suites])
+    chosen = closure(
+        universe,
+        (*recipe.roots, *(recipe.debug if debug else ())),
+        architecture=platform.architecture,
+        omissions=recipe.omissions,
+        forbidden=dict(recipe.forbidden),
+        asked=packages,
+    )
+    return tuple(_locked(package) for package in chosen)
+
+
+def _locked(package: Package) -> LockedDeb:
+    return LockedDeb(
+        name=package.name,
+        version=package.version,
+        architecture=package.architecture,
+        archive=package.archive,
+        pool=package.pool,
+        source=package.source,
+        file=LockedFile(name=package.pool.rpartition("/")[2], size=package.size, sha256=package.sha256),
+    )

@@ -1,0 +1,20 @@
+"""Where things lie in an image, each path named once. Relative to the root, without a leading slash."""
+
+from __future__ import annotations
+
+PYTHON = "3.11"
+INTERPRETER = f"/usr/bin/python{PYTHON}"
+
+# Debian's scheme `posix_local`: what is not Debian's goes below /usr/local, and the interpreter looks there by itself.
+LOCAL = "usr/local"
+SITE = f"{LOCAL}/lib/python{PYTHON}/dist-packages"
+SCRIPTS = f"{LOCAL}/bin"
+HEADERS = f"{LOCAL}/include/python{PYTHON}"
+
+FLOE = "opt/floe"
+ARTIFACTS = f"{FLOE}/artifacts.json"
+PROJECT = f"{FLOE}/project"
+DATA = f"{FLOE}/data"
+DUCKDB = f"{FLOE}/duckdb"
+DAGSTER_HOME = f"{FLOE}/dagster"
+STATE = "var/lib/floe"

@@ -137,7 +137,7 @@ class Http:
     ) -> tuple[int, str]:
         where = redact_url(url)
         expected = limit if size is None else size
-        have, digest = _hash_file(to)
+        have, digest = hash_file(to)
         resumed = bool(0 < have < expected and sha256)
         if not resumed and have and not (have == size and digest.hexdigest() == sha256):
             have, digest = 0, hashlib.sha256()
@@ -239,7 +239,8 @@ def _writing(path: Path, keep: int) -> Iterator[BinaryIO]:
         raise disk_error(error, str(path.parent)) from error
 
 
-def _hash_file(path: Path) -> tuple[int, hashlib._Hash]:
+def hash_file(path: Path) -> tuple[int, hashlib._Hash]:
+    """Size and running sha256 of a file; of nothing where there is none."""
     digest = hashlib.sha256()
     size = 0
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as stream:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from floe_images.engine.fetch.http import Http, Page
 from floe_images.engine.fetch.http_errors import PageMissingError
@@ -24,6 +26,7 @@ class IndexFile:
     url: str = field(repr=False)
     size: int | None
     sha256: str | None
+    yanked: bool = False
 
 
 class PythonIndex:
@@ -84,4 +87,13 @@ def _parse(page: Page, project: str) -> Iterator[IndexFile]:
             url=package.url,
             size=package.size,
             sha256=sha256.lower() if sha256 else None,
+            yanked=package.is_yanked,
         )
+
+
+def folder_files(project: str, folders: Sequence[Path]) -> Iterator[IndexFile]:
+    """The files of a project (normalized name) that lie in folders; their URLs are ``file:``."""
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if re.sub(r"[-_.]+", "-", path.name).lower().startswith(f"{project}-") and path.is_file():
+                yield IndexFile(name=path.name, url=path.resolve().as_uri(), size=path.stat().st_size, sha256=None)

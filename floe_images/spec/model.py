@@ -33,16 +33,18 @@ class Spec(Strict):
     name: Annotated[
         str, matching(_PROJECT_NAME, "lower-case letters and digits, with single _ or - between", _LONGEST_NAME)
     ] = Field(description="Name of the project.")
-    image: ImageSpec = Field(default=ImageSpec.model_construct(), description="The image.")
+    image: ImageSpec = Field(default_factory=ImageSpec.model_construct, description="The image.")
     adapters: tuple[Adapter, ...] = Field(min_length=1, description="dbt adapters that the image carries.")
     targets: dict[Name, Target] = Field(min_length=1, description="Where dbt's SQL runs, by name.")
     default_target: Name = Field(description="The target that is used unless another is asked for.")
     catalogs: dict[Name, Catalog] = Field(default={}, description="Apache Iceberg catalogs, by name.")
     transforms: tuple[DbtTransform, ...] = Field(min_length=1, description="dbt projects.")
     data: tuple[DataSpec, ...] = Field(default=(), description="Data files that the image carries.")
-    orchestration: Orchestration = Field(default=Orchestration.model_construct(), description="When the pipeline runs.")
+    orchestration: Orchestration = Field(
+        default_factory=Orchestration.model_construct, description="When the pipeline runs."
+    )
     observability: Observability = Field(
-        default=Observability.model_construct(), description="Who is told what the pipeline does."
+        default_factory=Observability.model_construct, description="Who is told what the pipeline does."
     )
 
     @model_validator(mode="before")

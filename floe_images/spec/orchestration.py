@@ -94,7 +94,10 @@ class Orchestration(Strict):
 
     metadata: Annotated[
         SqliteMetadata | PostgresMetadata, OneOf("type", sqlite=SqliteMetadata, postgres=PostgresMetadata)
-    ] = Field(default=SqliteMetadata.model_construct(type="sqlite"), description="Where Dagster keeps its state.")
+    ] = Field(
+        default_factory=lambda: SqliteMetadata.model_construct(type="sqlite"),
+        description="Where Dagster keeps its state.",
+    )
     schedules: tuple[Schedule, ...] = Field(default=(), description="Runs at fixed times.")
     sensors: tuple[Sensor, ...] = Field(default=(), description="Runs that something sets off.")
 

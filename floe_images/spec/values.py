@@ -88,7 +88,7 @@ class _Reference:
         return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        ways = [handler(model.__pydantic_core_schema__) for model in (_built(EnvRef), _built(SecretRef))]
+        ways = [handler(_schema_of(model)) for model in (EnvRef, SecretRef)]
         return {"anyOf": [{"type": "string", "minLength": 1}, *ways] if self.plain else ways}
 
 
@@ -117,12 +117,12 @@ class OneOf:
         return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"oneOf": [handler(_built(model).__pydantic_core_schema__) for model in self.models.values()]}
+        return {"oneOf": [handler(_schema_of(model)) for model in self.models.values()]}
 
 
-def _built(model: type[BaseModel]) -> type[BaseModel]:
+def _schema_of(model: type[BaseModel]) -> CoreSchema:
     model.model_rebuild()
-    return model
+    return model.__pydantic_core_schema__
 
 
 def _url(value: str) -> str:
@@ -184,7 +184,10 @@ Setting = Annotated[str | EnvRef | SecretRef, _Reference(plain=True)]
 Name = Annotated[
     str, matching("[A-Za-z][A-Za-z0-9_-]*", "a name of letters, digits, _ and -, beginning with a letter", 63)
 ]
-Line = Annotated[str, matching(r"[^\p{C}\p{Z}](?:[^\p{C}]*[^\p{C}\p{Z}])?", "a line of text that is not empty", 1024)]
+Line = Annotated[
+    str,
+    matching(r"[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?", "a line of text that is not empty", 1024),
+]
 Url = Annotated[
     str, matching(r"https?://[!-~]+", "an address that begins with https:// or http://"), AfterValidator(_url)
 ]

@@ -1,0 +1,123 @@
+"""The command ``floe``: finds the verb, and turns whatever goes wrong into a line, a hint and an exit code.
+
+A verb's module is imported when the verb is run, so that ``floe --help`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from floe_images import __version__
+from floe_images.cli.console import TextConsole
+from floe_images.errors import FloeError, SpecError
+
+# Every verb: the module of its name in `commands/` has a click command `command`.
+VERBS = {
+    "init": "Start a project: floe.yaml and a dbt project.",
+    "validate": "Check floe.yaml and show all findings.",
+    "lock": "Resolve everything that enters the image into floe.lock.",
+    "build": "Build the image.",
+    "inspect": "Show an image's layers, packages, files and sizes.",
+    "schema": "Print the JSON Schema of floe.yaml.",
+    "doctor": "Say what is missing on this machine, and how to get it.",
+    "cache": "Show or prune the cache.",
+    "completion": "Print the completion script of a shell.",
+}
+_BROKEN_PIPE = 128 + 13
+_INTERRUPTED = 130
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature, as below
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"floe_images.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, n=1)
+            ctx.fail("there is no such verb" + (f"; did you mean {near[0]}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        verbs = [CompletionItem(verb, help=text) for verb, text in VERBS.items() if verb.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="floe", message="%(prog)s %(version)s")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+@click.option("--color/--no-color", default=None, help="Colour on stderr; by default on a terminal without NO_COLOR.")
+@click.pass_obj
+def cli(console: TextConsole, verbose: bool, color: bool | None) -> None:
+    """From one floe.yaml to a hardened, reproducible data platform image."""
+    console.verbose = verbose
+    console.color = console.color if color is None else color
+
+
+def run(arguments: list[str], console: TextConsole) -> int:
+    """Run one command line; the process' exit code, see ``errors.py``."""
+    # Scanning all installed packages for plugins of pydantic costs more than validating does.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    try:
+        # Without standalone mode click hands back the code of ctx.exit(), or what the command returned.
+        code = cli.main(arguments, prog_name="floe", standalone_mode=False, obj=console)
+        return code if isinstance(code, int) else 0
+    except SpecError as error:
+        for finding in error.findings:
+            console.note(finding)
+        console.error(str(error), error.hint)
+        return error.exit_code
+    except FloeError as error:
+        console.error(str(error), error.hint)
+        return error.exit_code
+    except click.UsageError as error:
+        verb = error.ctx.command_path if error.ctx else "floe"
+        console.error(error.format_message(), f"`{verb} --help` shows what there is")
+        return error.exit_code
+    except click.ClickException as error:
+        console.error(error.format_message())
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        console.error("interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _close_pipes()
+        return _BROKEN_PIPE
+    except Exception as error:  # a bug, or a machine at its end
+        from floe_images.cli.crash import report
+
+        return report(error, console)
+    finally:
+        console.close()
+
+
+def _close_pipes() -> None:
+    # Else the interpreter flushes once more while it ends, and complains.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+
+
+def main() -> None:
+    """The entry point of ``floe`` and of ``python -m floe_images``."""
+    sys.exit(run(sys.argv[1:], TextConsole()))

@@ -1,0 +1,65 @@
+"""What all tests share: unit tests reach nothing, and a test that uses an engine is marked as such by its fixture."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import TestEngine, wanted_stores
+from tests.support.engine import engine as engine_for
+
+HERE = Path(__file__).parent
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    own = [mark for mark in metafunc.definition.iter_markers("parametrize") if "engine" in str(mark.args[0]).split(",")]
+    if "engine" in metafunc.fixturenames and not own:
+        metafunc.parametrize("engine", wanted_stores(), indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.engine)
+        if _is_unit(item) and item.get_closest_marker("engine"):
+            raise pytest.UsageError(f"{item.nodeid}: a unit test uses no engine")
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Iterator[TestEngine]:
+    """A real engine, once for each image store; never skips."""
+    with engine_for(request.param) as found:
+        yield found
+
+
+def _is_unit(item: pytest.Item) -> bool:
+    return (HERE / "unit") in item.path.parents
+
+
+@pytest.fixture(autouse=True)
+def _unit_tests_reach_nothing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this machine's loopback; children find no engine and no index."""
+    if not _is_unit(request.node):
+        return
+    real_connect, real_resolve = socket.socket.connect, socket.getaddrinfo
+
+    def connect(self: socket.socket, address: object) -> None:
+        if self.family == socket.AF_UNIX and "docker" not in str(address) and "containerd" not in str(address):
+            return real_connect(self, address)  # type: ignore[arg-type]
+        if isinstance(address, tuple) and str(address[0]) in ("127.0.0.1", "::1", "localhost"):
+            return real_connect(self, address)
+        raise AssertionError(f"a unit test connects to {address!r}")
+
+    def resolve(host: object, *rest: object, **named: object) -> object:
+        if str(host) in ("127.0.0.1", "::1", "localhost", "None"):
+            return real_resolve(host, *rest, **named)  # type: ignore[arg-type]
+        raise AssertionError(f"a unit test looks up {host!r}")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -26,6 +26,6 @@ compute_logs:
 """
 
 
-def render_dagster(*, state: str = "/var/lib/floe/dagster") -> bytes:
+def render_dagster(*, state: str) -> bytes:
     """The text of ``/opt/floe/dagster/dagster.yaml`` for SQLite under the state volume."""
     return _SQLITE.format(state=state).encode()

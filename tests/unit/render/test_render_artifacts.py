@@ -101,7 +101,7 @@ def test_the_bytes_are_read_back_and_depend_on_nothing_but_what_runs() -> None:
 
 
 def test_dagster_is_silent_and_writes_only_into_the_state_volume() -> None:
-    settings = yaml.safe_load(render_dagster())
+    settings = yaml.safe_load(render_dagster(state="/var/lib/floe/dagster"))
     assert settings["telemetry"] == {"enabled": False}
     places = {
         settings["storage"]["sqlite"]["base_dir"],

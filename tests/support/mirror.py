@@ -55,6 +55,7 @@ class Fault:
 class Mirror:
     content: Recorded | None = None
     folders: tuple[Path, ...] = ()
+    pool: dict[str, Path] = field(default_factory=dict)  # "debian/pool/…" → a file that takes precedence
     user: tuple[str, str] | None = None  # name, password
     hashes: bool = True  # False: pages name neither hash nor size
     asked: list[Asked] = field(default_factory=list)
@@ -106,6 +107,8 @@ class Mirror:
             project, sha256, name = rest.split("/")
             found = self._local(project).get(name) or (self.content and self.content.file(project, sha256, name))
             return ("application/octet-stream", found) if found else None
+        if path in self.pool:
+            return "application/octet-stream", self.pool[path]
         if first in ("debian", "debian-security") and self.content and ".." not in rest:
             deb = self.content.debian(first, rest)
             return ("application/octet-stream", deb) if deb else None

@@ -108,3 +108,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def default_store() -> Store:
+    """The user's cache: ``FLOE_CACHE_DIR``, else the platform's cache folder for ``floe``."""
+    override = os.environ.get("FLOE_CACHE_DIR")
+    if override:
+        return Store(Path(override).expanduser().absolute())
+    from platformdirs import user_cache_path
+
+    return Store(user_cache_path("floe", appauthor=False))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
-from floe_images.lock.model import LOCK_VERSION, DebianSnapshot, Lock, LockedData, LockedDeb, LockedFile, LockedWheel
+from floe_images.lock.model import LOCK_VERSION, Lock, LockedData, LockedDeb, LockedFile, LockedWheel
 from floe_images.lock.reader import read_lock
 
 __all__ = ["read_lock", "write_lock"]
@@ -31,7 +31,7 @@ def write_lock(lock: Lock) -> bytes:
         "[tools]",
         *(f"{name} = {_text(version)}" for name, version in sorted(lock.tools)),
         "",
-        *_debian(lock.snapshot, lock.debian),
+        *_debian(lock),
         *(line for data in sorted(lock.data, key=lambda data: data.name) for line in _data(data)),
         *(line for wheel in sorted(lock.wheels, key=lambda wheel: wheel.name) for line in _wheel(wheel)),
     ]
@@ -40,8 +40,11 @@ def write_lock(lock: Lock) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _debian(snapshot: DebianSnapshot, debian: Iterable[tuple[object, tuple[LockedDeb, ...]]]) -> Iterable[str]:
+def _debian(lock: Lock) -> Iterable[str]:
+    snapshot = lock.snapshot
     yield "[debian]"
+    if lock.debian_inputs:
+        yield f"inputs = {_text(lock.debian_inputs)}"
     yield f"suite = {_text(snapshot.suite)}"
     yield f"time = {_time(snapshot.time)}"
     yield ""
@@ -50,7 +53,7 @@ def _debian(snapshot: DebianSnapshot, debian: Iterable[tuple[object, tuple[Locke
         yield f"{suite} = {_time(date)}"
     yield ""
     yield "[debian.packages]"
-    for platform, debs in sorted(debian, key=lambda item: str(item[0])):
+    for platform, debs in sorted(lock.debian, key=lambda item: str(item[0])):
         yield f"{_text(str(platform))} = ["
         for deb in sorted(debs, key=lambda deb: deb.name):
             yield f"  {_table(_deb(deb))},"

@@ -86,6 +86,7 @@ class Lock:
     debian: tuple[tuple[Platform, tuple[LockedDeb, ...]], ...]
     wheels: tuple[LockedWheel, ...]
     data: tuple[LockedData, ...]
+    debian_inputs: str = ""  # sha256 of what the Debian closure alone depends on; "": unknown, so it is resolved anew
 
     def debs(self, platform: Platform) -> tuple[LockedDeb, ...]:
         return dict(self.debian)[platform]

@@ -155,6 +155,7 @@ def _lock(table: _Table) -> Lock:
         ),
         wheels=table.sorted_by("wheel", table.each("wheel", _wheel), lambda wheel: wheel.name),
         data=table.sorted_by("data", table.each("data", _data), lambda data: data.name),
+        debian_inputs=debian.text("inputs", _SHA256) if "inputs" in debian.rows else "",
     )
     debian.end()
     table.end()

@@ -18,16 +18,28 @@ from floe_images.spec.model import Spec
 
 def inputs_digest(spec: Spec) -> str:
     """sha256 (hex) over platforms, Python's version, all requirements, Debian packages, data and the base recipe."""
-    recipe = base_recipe()
     inputs = {
         "platforms": sorted(str(platform) for platform in spec.image.platforms),
         "python": spec.image.python,
         "requirements": python_requirements(spec),
-        "debian": sorted(package.name for package in spec.image.debian_packages),
-        "debug": spec.image.debug,
+        "debian": debian_inputs_digest(spec),
         "data": sorted([data.name, data.package, data.member, data.place] for data in spec.data),
+    }
+    return _digest(inputs)
+
+
+def debian_inputs_digest(spec: Spec) -> str:
+    """sha256 (hex) over what the Debian closure alone depends on: while it is the same, the closure may be kept."""
+    recipe = base_recipe()
+    inputs = {
+        "packages": sorted(package.name for package in spec.image.debian_packages),
+        "debug": spec.image.debug,
         "base": [recipe.suite, recipe.version],
     }
+    return _digest(inputs)
+
+
+def _digest(inputs: object) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

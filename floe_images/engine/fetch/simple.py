@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
 
 from floe_images.engine.fetch.http import Http, Page
 from floe_images.engine.fetch.http_errors import PageMissingError
@@ -65,30 +67,57 @@ class PythonIndex:
             yield from _parse(page, project)
 
 
-def _parse(page: Page, project: str) -> Iterator[IndexFile]:
-    from pypi_simple import ProjectPage, UnsupportedRepoVersionError
-
+def _parse(page: Page, project: str) -> tuple[IndexFile, ...]:
     kind = page.content_type.partition(";")[0].strip().lower()
     try:
         if kind in ("application/vnd.pypi.simple.v1+json", "application/json"):
-            found = ProjectPage.from_json_data(json.loads(page.data), base_url=page.url)
-        elif kind in ("application/vnd.pypi.simple.v1+html", "text/html", ""):
-            found = ProjectPage.from_html(project, page.data.decode("utf-8", "replace"), base_url=page.url)
-        else:
-            raise ValueError(kind)
-    except (ValueError, TypeError, RecursionError, UnsupportedRepoVersionError):
+            return tuple(_json_files(json.loads(page.data), page.url))
+        if kind in ("application/vnd.pypi.simple.v1+html", "text/html", ""):
+            return tuple(_html_files(page, project))
+        raise ValueError(kind)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         hint = "the index must answer with PEP 503 HTML or PEP 691 JSON; `floe doctor` says which index is used"
         message = f"no page of a package index (Content-Type {kind[:60] or 'missing'})"
         raise MirrorContentError(message, where=redact_url(page.url), hint=hint) from None
+
+
+def _json_files(document: dict[str, Any], base: str) -> Iterator[IndexFile]:
+    """PEP 691. Read without `pypi_simple`, which takes every file name apart: 4 s of CPU for forty large projects."""
+    if not str(document["meta"]["api-version"]).startswith("1."):
+        raise ValueError("api-version")
+    for file in document["files"]:
+        name, url, size, sha256 = file["filename"], file["url"], file.get("size"), file["hashes"].get("sha256")
+        if not isinstance(name, str) or not isinstance(url, str) or not isinstance(size, (int, type(None))):
+            raise TypeError("files")
+        yield IndexFile(
+            name=name,
+            url=url if url.startswith(("https://", "http://")) else urljoin(base, url),
+            size=size,
+            sha256=_sha256(sha256),
+            yanked=bool(file.get("yanked")),
+        )
+
+
+def _html_files(page: Page, project: str) -> Iterator[IndexFile]:
+    """PEP 503."""
+    from pypi_simple import ProjectPage, UnsupportedRepoVersionError
+
+    try:
+        found = ProjectPage.from_html(project, page.data.decode("utf-8", "replace"), base_url=page.url)
+    except UnsupportedRepoVersionError as error:
+        raise ValueError(str(error)) from None
     for package in found.packages:
-        sha256 = package.digests.get("sha256")
         yield IndexFile(
             name=package.filename,
             url=package.url,
             size=package.size,
-            sha256=sha256.lower() if sha256 else None,
+            sha256=_sha256(package.digests.get("sha256")),
             yanked=package.is_yanked,
         )
+
+
+def _sha256(text: str | None) -> str | None:
+    return text.lower() if text and re.fullmatch("[0-9A-Fa-f]{64}", text) else None
 
 
 def folder_files(project: str, folders: Sequence[Path]) -> Iterator[IndexFile]:

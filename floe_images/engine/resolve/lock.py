@@ -9,13 +9,13 @@ from floe_images.engine.assemble.packer import tools
 from floe_images.engine.fetch.reach import Reach
 from floe_images.engine.fetch.sources import folders_of
 from floe_images.engine.resolve.data import resolve_data
-from floe_images.engine.resolve.debian import resolve_debian
+from floe_images.engine.resolve.debian import Closures, resolve_debian
 from floe_images.engine.resolve.python import resolve_python
 from floe_images.engine.resolve.uv import Upgrade
 from floe_images.engine.store import Store
-from floe_images.lock.model import Lock
+from floe_images.lock.model import DebianSnapshot, Lock
 from floe_images.lock.requirements import python_requirements
-from floe_images.lock.stale import inputs_digest
+from floe_images.lock.stale import debian_inputs_digest, inputs_digest
 from floe_images.progress import Progress
 from floe_images.spec.model import Spec
 
@@ -30,8 +30,8 @@ def resolve(
     upgrade: Upgrade | None = None,
     folders: Sequence[Path] = (),
 ) -> Lock:
-    """``previous`` is the lock that is there: its Python pins and data versions are preferred, and an index that is
-    older than its snapshot is refused. ``folders`` serve as well as an index."""
+    """``previous`` is the lock that is there: its pins are kept where they fit unless ``upgrade`` frees them, and a
+    Debian index that is older than its snapshot is refused. ``folders`` serve as well as an index."""
     progress.phase("resolve")
     places = folders_of(reach, folders)
     wheels = resolve_python(
@@ -54,15 +54,7 @@ def resolve(
         upgrade=upgrade,
         folders=places,
     )
-    snapshot, debian = resolve_debian(
-        [package.name for package in spec.image.debian_packages],
-        debug=spec.image.debug,
-        mirrors=reach.debian,
-        http=reach.http,
-        store=store,
-        previous=previous.snapshot if previous else None,
-        progress=progress,
-    )
+    snapshot, debian = _debian(spec, reach, store, progress, previous, upgrade or Upgrade())
     return Lock(
         inputs=inputs_digest(spec),
         platforms=tuple(sorted(spec.image.platforms)),
@@ -72,4 +64,24 @@ def resolve(
         debian=debian,
         wheels=wheels,
         data=data,
+        debian_inputs=debian_inputs_digest(spec),
+    )
+
+
+def _debian(
+    spec: Spec, reach: Reach, store: Store, progress: Progress, previous: Lock | None, upgrade: Upgrade
+) -> tuple[DebianSnapshot, Closures]:
+    """The closure that is there while nothing that it depends on changes: pins are kept, as Python's are."""
+    if previous and previous.debian_inputs == debian_inputs_digest(spec) and not upgrade.everything:
+        names = {deb.name for _, debs in previous.debian for deb in debs}
+        if names.isdisjoint(upgrade.names):
+            return previous.snapshot, previous.debian
+    return resolve_debian(
+        [package.name for package in spec.image.debian_packages],
+        debug=spec.image.debug,
+        mirrors=reach.debian,
+        http=reach.http,
+        store=store,
+        previous=previous.snapshot if previous else None,
+        progress=progress,
     )

@@ -13,6 +13,8 @@ INDEX_JSON = "index.json"
 BLOBS = "blobs"
 SHA256 = "blobs/sha256"
 DOCKER_MANIFEST = "manifest.json"
+# Where `floe build` leaves the layout and `floe inspect` looks for it, beside floe.yaml.
+DEFAULT_LAYOUT = ".floe/image"
 
 
 def blob(digest: Digest) -> str:

@@ -9,6 +9,7 @@ from floe_images.engine.resolve.debian_closure import closure
 from floe_images.engine.resolve.debian_index import Getter, Suite, open_suite, read_packages
 from floe_images.engine.resolve.debian_mirrors import ARCHIVE, SECURITY, DebianMirrors
 from floe_images.engine.resolve.debian_packages import Package, Universe
+from floe_images.engine.resolve.debian_signature import ArchiveKey, archive_keys
 from floe_images.engine.store import Store
 from floe_images.image.platform import Platform
 from floe_images.lock.base_recipe import BaseRecipe, base_recipe
@@ -31,11 +32,13 @@ def resolve_debian(
     previous: DebianSnapshot | None,
     progress: Progress,
     clock: Callable[[], float] = time.time,
+    keys: Callable[[str], tuple[ArchiveKey, ...]] = archive_keys,
 ) -> tuple[DebianSnapshot, Closures]:
     """The snapshot, and for linux/amd64 and linux/arm64 every package sorted by name.
 
     ``packages`` are the user's (names of image.debian_packages); ``debug`` adds what only image.debug's image gets.
-    ``previous`` is the lock's snapshot: an older index is refused. Raises ResolveError, SignatureError,
+    ``previous`` is the lock's snapshot: an older index is refused. ``keys`` gives those that may vouch for a suite.
+    Raises ResolveError, SignatureError,
     IndexExpiredError and the leaves for mirrors.
     """
     recipe = base_recipe()
@@ -44,7 +47,9 @@ def resolve_debian(
     for name, archive in suites_of(recipe.suite):
         progress.note(f"reading Debian's index {name}")
         places = mirrors.places(archive)
-        suites.append(open_suite(name, archive, places, http=http, now=clock(), previous=seen.get(name)))
+        suites.append(
+            open_suite(name, archive, places, http=http, keys=keys(name), now=clock(), previous=seen.get(name))
+        )
     closures = tuple(
         (platform, _resolve_platform(platform, recipe, packages, debug, suites, http, store)) for platform in PLATFORMS
     )

@@ -11,7 +11,7 @@ from floe_images.engine.fetch.http_errors import PageMissingError
 from floe_images.engine.resolve.debian_mirrors import DebianMirror
 from floe_images.engine.resolve.debian_packages import PackagesFile
 from floe_images.engine.resolve.debian_release import NotDebianError, Release, check_release, parse_release
-from floe_images.engine.resolve.debian_signature import archive_keys, verified_text
+from floe_images.engine.resolve.debian_signature import ArchiveKey, verified_text
 from floe_images.engine.store import Store
 from floe_images.errors import (
     FloeError,
@@ -48,6 +48,7 @@ def open_suite(
     mirrors: tuple[DebianMirror, ...],
     *,
     http: Getter,
+    keys: tuple[ArchiveKey, ...],
     now: float,
     previous: int | None,
 ) -> Suite:
@@ -63,7 +64,7 @@ def open_suite(
             signed = http.get(where, _INRELEASE_LIMIT)
             if len(mirrors) > 1:
                 _check_claim(signed, where)
-            text = verified_text(signed, archive_keys(name), now=now, where=where)
+            text = verified_text(signed, keys, now=now, where=where)
             release = parse_release(text, where=where)
             check_release(release, suite=name, now=now, previous=previous, where=where)
             return Suite(name=name, archive=archive, mirror=mirror, release=release)

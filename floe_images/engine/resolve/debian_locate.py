@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from floe_images.engine.resolve.debian_mirrors import DebianMirrors
-from floe_images.errors import PackageGoneError
 
 # A snapshot archive hands out the newest state that is not younger than the time in the URL. It imports an index some
 # hours after the index's date, so what that very index brought is found a day later.
@@ -24,12 +23,3 @@ def package_urls(mirrors: DebianMirrors, *, archive: str, pool: str, snapshot_ti
             stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
             urls.append(f"{mirrors.snapshot.url}/archive/{archive}/{stamp}/{pool}")
     return tuple(urls)
-
-
-def package_gone(name: str, mirrors: DebianMirrors) -> PackageGoneError:
-    """What to raise when every URL of ``package_urls`` answered that it has no such file."""
-    if mirrors.snapshot:
-        message, hint = "neither the mirror nor the snapshot archive has it", ""
-    else:
-        message, hint = "the mirror no longer has it", ", or name a snapshot archive in image.mirrors.snapshot"
-    return PackageGoneError(message, where=name, hint=f"run `floe lock --upgrade`{hint}")

@@ -13,7 +13,7 @@ from floe_images.errors import MirrorContentError
 
 _NAME = re.compile(rb"^Package: *([a-z0-9][a-z0-9+.\-]*)\s*$", re.MULTILINE)
 _PROVIDES = re.compile(rb"^Provides:(.*(?:\n[ \t].*)*)", re.MULTILINE)
-_POOL = re.compile(r"pool/(?:[A-Za-z0-9][A-Za-z0-9+.~_\-]*/)+[A-Za-z0-9][A-Za-z0-9+.~_%:\-]*\.deb")
+_POOL = re.compile(r"pool/(?:[A-Za-z0-9][A-Za-z0-9+.~_\-]*/)+[A-Za-z0-9][A-Za-z0-9+.~_\-]*\.deb")
 _VERSION = re.compile(r"(?:[0-9]+:)?[A-Za-z0-9.+\-~]+")
 
 
@@ -54,20 +54,26 @@ class PackagesFile:
 
     def named(self, name: str) -> list[Package]:
         """Every version of ``name``. Raises MirrorContentError for a stanza that cannot be read."""
-        return [self._parse(place) for place in self._places.get(name, ())]
+        return [self._parse(stanza) for stanza in self.stanzas(name)]
+
+    def stanzas(self, name: str) -> list[bytes]:
+        """The stanzas of ``name`` as they stand."""
+        return [self._stanza(place) for place in self._places.get(name, ())]
 
     def providing(self, name: str) -> list[Package]:
         """Packages that have ``name`` in their Provides."""
         if self._provides is None:
             self._provides = [(match[1], match.start()) for match in _PROVIDES.finditer(self._text)]
         wanted = name.encode()
-        found = [self._parse(place) for line, place in self._provides if wanted in line]
+        found = [self._parse(self._stanza(place)) for line, place in self._provides if wanted in line]
         return [package for package in found if any(provided.name == name for provided in package.provides)]
 
-    def _parse(self, place: int) -> Package:
+    def _stanza(self, place: int) -> bytes:
         start = self._text.rfind(b"\n\n", 0, place)
         end = self._text.find(b"\n\n", place)
-        stanza = self._text[0 if start < 0 else start + 2 : None if end < 0 else end]
+        return self._text[0 if start < 0 else start + 2 : None if end < 0 else end]
+
+    def _parse(self, stanza: bytes) -> Package:
         try:
             return _package(next(paragraphs(stanza.decode())), self._archive)
         except (ValueError, KeyError, StopIteration) as error:
@@ -115,6 +121,8 @@ def _package(fields: dict[str, str], archive: str) -> Package:
         raise ValueError("its file name is not a pool path")
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise ValueError("its SHA256 is not one")
+    if not re.fullmatch(r"[0-9]{1,12}", fields["size"]):
+        raise ValueError("its size is not one")
     if not _VERSION.fullmatch(fields["version"]):
         raise ValueError("its version is not one")
     if fields["architecture"] not in ("amd64", "arm64", "all"):

@@ -11,6 +11,7 @@ from floe_images.engine.resolve.debian_mirrors import ARCHIVE, SECURITY, DebianM
 from floe_images.engine.resolve.debian_packages import Package, Universe
 from floe_images.engine.resolve.debian_signature import ArchiveKey, archive_keys
 from floe_images.engine.store import Store
+from floe_images.errors import ResolveError
 from floe_images.image.platform import Platform
 from floe_images.lock.base_recipe import BaseRecipe, base_recipe
 from floe_images.lock.model import DebianSnapshot, LockedDeb, LockedFile
@@ -38,8 +39,7 @@ def resolve_debian(
 
     ``packages`` are the user's (names of image.debian_packages); ``debug`` adds what only image.debug's image gets.
     ``previous`` is the lock's snapshot: an older index is refused. ``keys`` gives those that may vouch for a suite.
-    Raises ResolveError, SignatureError,
-    IndexExpiredError and the leaves for mirrors.
+    Raises ResolveError, SignatureError, IndexExpiredError and the leaves for mirrors.
     """
     recipe = base_recipe()
     seen = dict(previous.dates) if previous else {}
@@ -53,6 +53,7 @@ def resolve_debian(
     closures = tuple(
         (platform, _resolve_platform(platform, recipe, packages, debug, suites, http, store)) for platform in PLATFORMS
     )
+    _check_interpreters(recipe, closures)
     dates = tuple(sorted((suite.name, suite.release.date) for suite in suites))
     snapshot = DebianSnapshot(suite=recipe.suite, time=max(date for _, date in dates), dates=dates)
     return snapshot, closures
@@ -82,6 +83,17 @@ def _resolve_platform(
         asked=packages,
     )
     return tuple(_locked(package) for package in chosen)
+
+
+def _check_interpreters(recipe: BaseRecipe, closures: Closures) -> None:
+    """Bytecode is made by either platform's interpreter for both, so it has to be one version."""
+    name = f"python{recipe.python}"
+    versions = [(platform, deb.version) for platform, debs in closures for deb in debs if deb.name == name]
+    if len({version for _, version in versions}) > 1:
+        raise ResolveError(
+            f"{name} is {' and '.join(f'{version} for {platform}' for platform, version in versions)}",
+            hint="the mirror is in the middle of an update: try again later",
+        )
 
 
 def _locked(package: Package) -> LockedDeb:

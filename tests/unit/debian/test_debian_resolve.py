@@ -222,6 +222,14 @@ def test_a_mirror_that_is_down(tmp_path: Path) -> None:
     assert error.exit_code == 20
 
 
+def test_one_interpreter_for_both_platforms(tmp_path: Path) -> None:
+    archive = _archive()
+    new = {"amd64": stanza("python3.11", "1.0+deb12u1"), "arm64": ""}
+    archive.publish(SECURITY, "bookworm-security", new)
+    error = _fails(ResolveError, archive, tmp_path)
+    assert error.message == "python3.11 is 1.0+deb12u1 for linux/amd64 and 1.0 for linux/arm64"
+
+
 def test_an_unknown_package_of_the_user(tmp_path: Path) -> None:
     error = _fails(ResolveError, _archive(), tmp_path, "gti")
     assert str(error) == "image.debian_packages: no such Debian package: gti"

@@ -1,0 +1,113 @@
+"""A tiny project on a test mirror, and floe run on it as a program: what the proofs from outside have in common."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.chaos import Run, watch
+from tests.support.mirror import Mirror
+from tests.support.mirror_tiny import clean_environment, floe, tiny_index, tiny_project
+from tests.support.mirror_upstream import Recorded, default_cache
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """``cache`` is full after ``warm``; copies of it save each test the downloads."""
+
+    folder: Path
+    index: Path
+    mirror: Mirror
+
+    def project(self, name: str, *, mirrors: str | None = None, lock: bytes | None = None) -> Path:
+        """A new tiny project on this ground's mirror, unless ``mirrors`` (a YAML flow mapping) says otherwise."""
+        project = tiny_project(self.folder / name, plain_mirrors(self.mirror) if mirrors is None else mirrors)
+        if lock is not None:
+            (project / "floe.lock").write_bytes(lock)
+        return project
+
+    def environment(self, home: str, **more: str) -> dict[str, str]:
+        return clean_environment(self.folder / "homes" / home, **more)
+
+
+@contextmanager
+def ground(folder: Path) -> Iterator[Ground]:
+    """A plain mirror on loopback that records what this machine's mirrors have and it has not yet."""
+    index = tiny_index(folder / "index")
+    mirror = Mirror(content=Recorded(folder=default_cache(), record=True), folders=(index,))
+    with mirror.serving():
+        yield Ground(folder=folder, index=index, mirror=mirror)
+
+
+def plain_mirrors(mirror: Mirror) -> str:
+    """``image.mirrors`` for a mirror that asks for nothing."""
+    urls = {name: mirror.url(path) for name, path in _PATHS.items()}
+    return json.dumps(urls)
+
+
+def guarded_mirrors(mirror: Mirror, authority: str) -> str:
+    """``image.mirrors`` for a mirror with a private CA (a file beside floe.yaml) and basic authentication."""
+    assert mirror.user is not None
+    login = {"username": mirror.user[0], "password": {"env": "MIRROR_PASSWORD"}}
+    settings: dict[str, object] = {name: {"url": mirror.url(path), **login} for name, path in _PATHS.items()}
+    return json.dumps({**settings, "ca_certificates": [authority]})
+
+
+_PATHS = {"python": "simple", "debian": "debian", "debian_security": "debian-security"}
+
+
+def run_floe(project: Path, env: Mapping[str, str], *arguments: str | Path, timeout: float = 900) -> Run:
+    return watch(floe(*arguments), env=env, cwd=project, timeout=timeout)
+
+
+def must(run: Run) -> Run:
+    assert run.code == 0, f"exit code {run.code}\n{run.stderr[-4000:]}\n{run.stdout[-1000:]}"
+    return run
+
+
+def layout_of(output: Path) -> Path:
+    """The OCI layout in or below the folder that was built into."""
+    found = [path.parent for path in sorted(output.rglob("oci-layout"))]
+    assert len(found) == 1, f"{len(found)} layouts below {output}"
+    return found[0]
+
+
+def index_digest(output: Path) -> str:
+    """The digest of the two-platform index."""
+    (entry,) = json.loads((layout_of(output) / "index.json").read_bytes())["manifests"]
+    return str(entry["digest"])
+
+
+def error_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("error:")]
+
+
+def assert_refused(run: Run | subprocess.CompletedProcess[str], code: int) -> str:
+    """One clear line, this exit code, no traceback; the line."""
+    found = run.code if isinstance(run, Run) else run.returncode
+    lines = error_lines(run.stderr)
+    assert (found, len(lines)) == (code, 1), f"exit code {found}\n{run.stderr[-4000:]}"
+    assert "Traceback" not in run.stderr
+    return lines[0]
+
+
+def keep_only(cache: Path, *kinds: str) -> None:
+    """Empty a cache but for ``kinds`` of content (see ``engine/store.py``)."""
+    for path in cache.iterdir() if cache.is_dir() else ():
+        if path.name not in kinds:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def copy_cache(source: Path, target: Path, *kinds: str) -> Path:
+    """A copy by hard links of the given kinds; files of the cache are replaced, never changed."""
+    for kind in kinds:
+        if (source / kind).is_dir():
+            shutil.copytree(source / kind, target / kind, copy_function=os.link, dirs_exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
+    return target

@@ -13,9 +13,13 @@ import argparse
 import dataclasses
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
+
+from uv import find_uv_bin
 
 from floe_images import __version__
 from floe_images.engine.assemble.build import assemble
@@ -25,10 +29,10 @@ from floe_images.engine.fetch.fetch import fetch
 from floe_images.engine.fetch.member import open_member
 from floe_images.engine.fetch.reach import find_reach
 from floe_images.engine.fetch.sources import make_sources, requests_for
-from floe_images.engine.store import Store
+from floe_images.engine.store import Store, default_store
 from floe_images.errors import FloeError
 from floe_images.image.archive import write_archive
-from floe_images.image.build import build_image
+from floe_images.image.build import BuiltImage, build_image
 from floe_images.image.platform import Platform
 from floe_images.image.reference import Reference
 from floe_images.lock.model import Lock
@@ -44,13 +48,16 @@ BASE = "floe-base:bookworm"
 BASE_LAYERS = ("system", "python")
 
 
-def prepare(project: Path, output: Path, store: Store) -> None:
-    """Write ``output`` anew for this machine's platform; ``project`` is a folder with floe.yaml and floe.lock."""
+def prepare(project: Path, output: Path, store: Store, *, platform: Platform, base: str = BASE) -> None:
+    """Write ``output`` anew; ``project`` is a folder with floe.yaml and floe.lock, ``base`` the base image's name.
+
+    Raises the toolkit's errors, and CalledProcessError where uv for another platform cannot be had.
+    """
     spec = load_spec(project / "floe.yaml").spec
     lock = read_lock((project / "floe.lock").read_bytes(), "floe.lock")
-    platform = host_platform()
+    host = host_platform()
     sources = make_sources(find_reach(spec.image.mirrors, project), lock.snapshot.time)
-    requests = requests_for(lock, [platform], interpreter=platform)
+    requests = requests_for(lock, [platform], interpreter=host)
     files = fetch(requests, sources=sources, store=store, progress=Silent())
 
     shutil.rmtree(output, ignore_errors=True)
@@ -59,8 +66,14 @@ def prepare(project: Path, output: Path, store: Store) -> None:
     _wheels(lock, platform, files, output)
     _data(lock, files, output / "data")
     _rendered(spec, lock, output / "lock")
-    _uv(output / "uv")
-    _base(spec, lock, platform, project, files, store, output / "base.tar")
+    _uv(output / "uv", platform, foreign=platform != host)
+    built = _base(spec, lock, platform, project, files, store)
+    write_archive(
+        output / "base.tar",
+        built,
+        reference=Reference.parse(base),
+        blob_path=lambda digest: store.path("blobs", digest.hex),
+    )
 
 
 def _wheels(lock: Lock, platform: Platform, files: Mapping[str, Path], output: Path) -> None:
@@ -92,16 +105,21 @@ def _rendered(spec: Spec, lock: Lock, folder: Path) -> None:
         (folder / names[file.path]).write_bytes(file.data)
 
 
-def _uv(folder: Path) -> None:
-    from uv import find_uv_bin
-
-    _place(Path(find_uv_bin()), folder / "uv")
+def _uv(folder: Path, platform: Platform, *, foreign: bool) -> None:
+    """uv of ``platform``: this environment's own, or the same version's wheel from the index."""
+    program = Path(find_uv_bin())
+    if foreign:
+        command: list[str | Path] = [program, "pip", "install", "--quiet", "--no-deps", "--target", folder / "wheel"]
+        target = f"{platform.machine}-unknown-linux-gnu"
+        subprocess.run([*command, "--python-platform", target, f"uv=={version('uv')}"], check=True)
+        program = folder / "wheel" / "bin" / "uv"
+    _place(program, folder / "uv")
     (folder / "uv").chmod(0o755)
 
 
 def _base(
-    spec: Spec, lock: Lock, platform: Platform, project: Path, files: Mapping[str, Path], store: Store, path: Path
-) -> None:
+    spec: Spec, lock: Lock, platform: Platform, project: Path, files: Mapping[str, Path], store: Store
+) -> BuiltImage:
     plan = make_plan(spec, lock, options=BuildOptions(platforms=(platform,)), rendered=())
     image = plan.images[0]
     layers = tuple(layer for layer in image.layers if layer.name in BASE_LAYERS)
@@ -109,15 +127,14 @@ def _base(
     bare = dataclasses.replace(image.config, user="", entrypoint=(), cmd=(), volumes=(), healthcheck=(), labels=())
     small = dataclasses.replace(plan, annotations=(), images=(dataclasses.replace(image, layers=layers, config=bare),))
     (assembled,) = assemble(
-        small, files=files, project=project, store=store, progress=Silent(), interpreter=lock.debs(platform)
+        small,
+        files=files,
+        project=project,
+        store=store,
+        progress=Silent(),
+        interpreter=lock.debs(host_platform()),
     )
-    built = build_image(platform, assembled.layers, assembled.config, epoch=plan.epoch)
-    write_archive(
-        path,
-        built,
-        reference=Reference.parse(BASE),
-        blob_path=lambda digest: store.path("blobs", digest.hex),
-    )
+    return build_image(platform, assembled.layers, assembled.config, epoch=plan.epoch)
 
 
 def _place(source: Path, target: Path) -> None:
@@ -131,10 +148,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", type=Path, help="folder with floe.yaml and floe.lock")
     parser.add_argument("--output", type=Path, default=Path(".floe/docker"))
-    parser.add_argument("--cache", type=Path, required=True, help="floe's cache folder")
+    parser.add_argument("--platform", default=str(host_platform()), help="linux/amd64 or linux/arm64")
+    parser.add_argument("--base", default=BASE, help="name of the base image")
     options = parser.parse_args()
     try:
-        prepare(options.project, options.output, Store(options.cache))
+        platform = Platform.parse(options.platform)
+        prepare(options.project, options.output, default_store(), platform=platform, base=options.base)
     except FloeError as error:
         print(f"error: {error}", file=sys.stderr)
         if error.hint:

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# All tests: bash scripts/test.sh [lint|acceptance]. Lint, then what needs no engine, then the rest on a private engine.
+# Where no engine can be had, what was not run is named and the exit code is 3.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+what=${1:-all}
+
+if [ "$what" != acceptance ]; then
+    echo "== ruff, mypy, import-linter"
+    ruff check --quiet
+    ruff format --check --quiet
+    mypy --no-error-summary
+    lint-imports --no-cache | tail -1
+    [ "$what" = lint ] && exit 0
+    without_engine=(tests/unit)
+    [ -d tests/golden ] && without_engine+=(tests/golden)
+    echo "== without an engine: ${without_engine[*]}"
+    pytest --quiet --numprocesses 2 --dist worksteal "${without_engine[@]}"
+fi
+
+if [ -z "${FLOE_TEST_DOCKER_HOST:-}" ] && ! reason=$(python scripts/engine/engine.py why-not); then
+    echo "NOT RUN, since $reason, and FLOE_TEST_DOCKER_HOST names no engine:" >&2
+    for folder in tests/*/; do
+        case $folder in
+        tests/unit/ | tests/golden/ | tests/support/ | tests/__pycache__/) ;;
+        *) echo "  $folder" >&2 ;;
+        esac
+    done
+    exit 3
+fi
+
+if [ -z "${FLOE_TEST_DOCKER_HOST:-}" ]; then
+    trap 'python scripts/engine/engine.py release --for $$' EXIT
+    python scripts/engine/engine.py up classic --for $$ >/dev/null
+    python scripts/engine/engine.py up containerd --for $$ >/dev/null
+fi
+if [ "$what" = acceptance ]; then
+    pytest --quiet -m acceptance --durations 20
+else
+    echo "== on an engine, and behind mirrors"
+    pytest --quiet --ignore tests/unit --ignore tests/golden -m "not acceptance" --durations 20
+fi

@@ -60,14 +60,14 @@ def start_project() -> None:
     say(f"floe init --example flights (in {WORK.relative_to(ROOT)})")
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.parent.mkdir(parents=True, exist_ok=True)
-    floe("init", "--example", "flights", str(WORK), folder=ROOT, quiet=True)
+    floe("init", "--example", "flights", "--folder", str(WORK), folder=ROOT, quiet=True)
 
 
 def floe(*arguments: str, folder: Path = WORK, quiet: bool = False) -> str:
     """Run the command ``floe``; its stdout, which is also shown unless it is for us."""
     if not quiet:
         say(" ".join(("floe", *arguments)))
-    command = [sys.executable, "-m", "floe_images.cli.main", *arguments]
+    command = [sys.executable, "-m", "floe_images", *arguments]
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
     if "--json" not in arguments:
         print(done.stdout, end="", flush=True)
@@ -78,8 +78,8 @@ def show_sizes(built: dict[str, Any]) -> None:
     print(f"reference  {built['reference']}\ndigest     {built['digest']}")
     for image in built["images"]:
         print(
-            f"{image['platform']:<12} {image['unpacked'] / 1e6:7.1f} MB unpacked  {image['size'] / 1e6:7.1f} MB stored  "
-            f"{image['layers']} layers"
+            f"{image['platform']:<12} {image['unpacked'] / 1e6:7.1f} MB unpacked  "
+            f"{image['size'] / 1e6:7.1f} MB stored  {image['layers']} layers"
         )
 
 

@@ -26,8 +26,8 @@ def platform() -> str:
 def run_pipeline(work: Path, archive: Path, show_marts: str, say: Callable[[str], None]) -> None:
     say("no container engine can be had here: the pipeline runs in this machine's own Python")
     print(
-        "These are the lock's versions, but not its files: they are wheels for this machine and its Python. Nothing is\n"
-        "hardened or cut off from the network. What is shown is that the pipeline works, not that the image does.",
+        "These are the lock's versions, but not its files: they are wheels for this machine and its Python. Nothing\n"
+        "is hardened or cut off from the network. What is shown is that the pipeline works, not that the image does.",
         flush=True,
     )
     python = make_environment(work)

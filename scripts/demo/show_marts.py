@@ -16,6 +16,6 @@ for (table,) in tables:
     widths = [max(len(row[number]) for row in [names, *rows]) for number in range(len(names))]
     print(f"\n{table}: {count} rows")
     for row in [names, *rows]:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 if not tables:
     sys.exit("no table is there")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from floe_images.spec.values import Line, OneOf, Secret, Setting, StatePath, Strict, Url, matching
+from floe_images.spec.unions import one_of
+from floe_images.spec.values import Line, Secret, Setting, StatePath, Strict, Url, matching
 
 
 class S3Storage(Strict):
@@ -59,10 +60,16 @@ class LocalStorage(Strict):
     path: StatePath = Field(description="The folder, under /var/lib/floe.")
 
 
-Storage = Annotated[
-    S3Storage | GcsStorage | AzureStorage | LocalStorage,
-    OneOf("type", s3=S3Storage, gcs=GcsStorage, azure=AzureStorage, local=LocalStorage),
-]
+if TYPE_CHECKING:
+    Storage = S3Storage | GcsStorage | AzureStorage | LocalStorage
+else:
+    Storage = one_of(
+        "type",
+        s3="catalogs:S3Storage",
+        gcs="catalogs:GcsStorage",
+        azure="catalogs:AzureStorage",
+        local="catalogs:LocalStorage",
+    )
 
 
 class PolarisCatalog(Strict):
@@ -120,9 +127,3 @@ class LocalCatalog(Strict):
     type: Literal["local"] = Field(description="SQLite file in the state volume.")
     warehouse: StatePath = Field(description="Folder of the tables, under /var/lib/floe.")
     storage: Storage | None = Field(default=None, description="Storage; a local folder unless it is given.")
-
-
-Catalog = Annotated[
-    PolarisCatalog | RestCatalog | HiveCatalog | GlueCatalog | LocalCatalog,
-    OneOf("type", polaris=PolarisCatalog, rest=RestCatalog, hive=HiveCatalog, glue=GlueCatalog, local=LocalCatalog),
-]

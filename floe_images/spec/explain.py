@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from floe_images.spec.document import Node
 from floe_images.spec.findings import Finding, Path, Position, path_text
 from floe_images.spec.model import SUPPORTED_VERSIONS, Spec
-from floe_images.spec.values import PATTERN_WORDS, OneOf, Strict
+from floe_images.spec.unions import Part
+from floe_images.spec.values import PATTERN_WORDS, Strict
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -155,7 +156,7 @@ def _fields(model: type[Strict]) -> dict[str, Any]:
     """What the fields hold, by the keys that floe.yaml has for them: a type, or the union that tells it."""
     found = {}
     for name, info in model.model_fields.items():
-        union = next((extra for extra in info.metadata if isinstance(extra, OneOf)), None)
+        union = next((extra for extra in info.metadata if isinstance(extra, Part)), None)
         found[info.alias or name] = union or info.annotation
     return found
 
@@ -168,10 +169,10 @@ def _inner(kind: Any, element: str | int) -> Any:
 
 def _kind_of(kind: Any, data: Any) -> Any:
     """The model that is meant where ``data`` is a mapping, or the container's type."""
-    if isinstance(kind, OneOf):
-        return kind.models[data[kind.key]]
+    if isinstance(kind, Part):
+        return kind.pick(data)
     if get_origin(kind) is Annotated:
-        return _kind_of(next((extra for extra in kind.__metadata__ if isinstance(extra, OneOf)), kind.__origin__), data)
+        return _kind_of(next((extra for extra in kind.__metadata__ if isinstance(extra, Part)), kind.__origin__), data)
     if get_origin(kind) in (Union, UnionType):
         kinds = (_kind_of(one, data) for one in get_args(kind) if one is not type(None))
         return next(one for one in kinds if get_origin(one) is not Literal)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from floe_images.image.platform import Platform
+from floe_images.spec.unions import part
 from floe_images.spec.values import Line, Name, Secret, Setting, Size, Strict, Url, matching, place_of_data
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -91,6 +92,12 @@ class Mirrors(Strict):
     )
 
 
+if TYPE_CHECKING:
+    MirrorsPart = Mirrors
+else:
+    MirrorsPart = part("image:Mirrors")
+
+
 class ImageSpec(Strict):
     """The image."""
 
@@ -121,7 +128,9 @@ class ImageSpec(Strict):
         ],
         ...,
     ] = Field(default=(), description="More Debian packages.")
-    mirrors: Mirrors = Field(default_factory=Mirrors.model_construct, description="Where packages are fetched from.")
+    mirrors: MirrorsPart = Field(
+        default_factory=Mirrors.model_construct, description="Where packages are fetched from."
+    )
     debug: bool = Field(default=False, description="Make a second image, with a shell, under its own name.")
     source: Url | None = Field(default=None, description="Address of the sources, for the image's labels.")
     revision: Annotated[str, matching(r"[A-Za-z0-9._/+-]+", "a revision")] | None = Field(

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from floe_images.spec.catalogs import Catalog
 from floe_images.spec.image import DataSpec, ImageSpec
 from floe_images.spec.orchestration import Observability, Orchestration
-from floe_images.spec.targets import Adapter, Target
+from floe_images.spec.targets import Adapter
+from floe_images.spec.unions import one_of, part
 from floe_images.spec.values import Name, RelativePath, Strict, matching
+
+if TYPE_CHECKING:
+    from floe_images.spec.catalogs import GlueCatalog, HiveCatalog, LocalCatalog, PolarisCatalog, RestCatalog
+    from floe_images.spec.targets import DuckDBTarget, PostgresTarget
+    from floe_images.spec.warehouses import BigQueryTarget, DatabricksTarget, RedshiftTarget, SnowflakeTarget
+
+    Target = DuckDBTarget | PostgresTarget | SnowflakeTarget | BigQueryTarget | RedshiftTarget | DatabricksTarget
+    OrchestrationPart = Orchestration
+    ObservabilityPart = Observability
+    Catalog = PolarisCatalog | RestCatalog | HiveCatalog | GlueCatalog | LocalCatalog
+else:
+    Target = one_of(
+        "adapter",
+        duckdb="targets:DuckDBTarget",
+        postgres="targets:PostgresTarget",
+        snowflake="warehouses:SnowflakeTarget",
+        bigquery="warehouses:BigQueryTarget",
+        redshift="warehouses:RedshiftTarget",
+        databricks="warehouses:DatabricksTarget",
+    )
+    OrchestrationPart = part("orchestration:Orchestration")
+    ObservabilityPart = part("orchestration:Observability")
+    Catalog = one_of(
+        "type",
+        polaris="catalogs:PolarisCatalog",
+        rest="catalogs:RestCatalog",
+        hive="catalogs:HiveCatalog",
+        glue="catalogs:GlueCatalog",
+        local="catalogs:LocalCatalog",
+    )
 
 SUPPORTED_VERSIONS = ("1.0",)
 
@@ -40,10 +70,10 @@ class Spec(Strict):
     catalogs: dict[Name, Catalog] = Field(default={}, description="Apache Iceberg catalogs, by name.")
     transforms: tuple[DbtTransform, ...] = Field(min_length=1, description="dbt projects.")
     data: tuple[DataSpec, ...] = Field(default=(), description="Data files that the image carries.")
-    orchestration: Orchestration = Field(
+    orchestration: OrchestrationPart = Field(
         default_factory=Orchestration.model_construct, description="When the pipeline runs."
     )
-    observability: Observability = Field(
+    observability: ObservabilityPart = Field(
         default_factory=Observability.model_construct, description="Who is told what the pipeline does."
     )
 

@@ -22,10 +22,10 @@ def make_schema() -> dict[str, Any]:
     """The schema as plain values; each model is one entry of ``$defs``."""
     made = Spec.model_json_schema(by_alias=True, schema_generator=_Untitled)
     definitions: dict[str, Any] = {}
-    for name, model in made.pop("$defs").items():
-        definitions[name] = {key: _name_models(value, definitions) for key, value in model.items()}
+    for model in made.pop("$defs").values():
+        _name_models(model, definitions)
     made.pop("title")
-    body = {key: _name_models(value, definitions) for key, value in made.items()}
+    body = _name_models(made, definitions)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "floe.yaml 1.0"}
     return {**head, **body, "$defs": dict(sorted(definitions.items()))}
 
@@ -37,6 +37,11 @@ def _name_models(value: Any, definitions: dict[str, Any]) -> Any:
     if not isinstance(value, dict):
         return value
     inner = {key: _name_models(item, definitions) for key, item in value.items()}
+    if list(inner.get("patternProperties", {})) and "additionalProperties" not in inner:
+        inner["additionalProperties"] = False  # names that do not match are findings
+    ways = inner.get("oneOf")
+    if isinstance(ways, list) and len(ways) == 1:
+        inner = {**{key: item for key, item in inner.items() if key != "oneOf"}, **ways[0]}
     title = inner.get("title")
     if not isinstance(title, str) or inner.get("type") != "object":
         return inner

@@ -88,41 +88,10 @@ class _Reference:
         return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        ways = [handler(_schema_of(model)) for model in (EnvRef, SecretRef)]
+        for model in (EnvRef, SecretRef):
+            model.model_rebuild()
+        ways = [handler(model.__pydantic_core_schema__) for model in (EnvRef, SecretRef)]
         return {"anyOf": [{"type": "string", "minLength": 1}, *ways] if self.plain else ways}
-
-
-class OneOf:
-    """A union of models, told apart by the value of one key; only the model that is meant gets built."""
-
-    def __init__(self, key: str, **models: type[BaseModel]) -> None:
-        self.key = key
-        self.models = models
-
-    def read(self, value: object) -> object:
-        if isinstance(value, tuple(self.models.values())):
-            return value
-        if not isinstance(value, dict):
-            raise PydanticCustomError("dict_type", "must be a mapping")
-        word = value.get(self.key)
-        model = self.models.get(word) if isinstance(word, str) else None
-        if model is not None:
-            return model.model_validate(value)
-        problem = "missing_word" if self.key not in value else "wrong_word"
-        raise PydanticCustomError(problem, "{key}", {"key": self.key, "words": tuple(self.models)})
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_plain_validator_function(self.read)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"oneOf": [handler(_schema_of(model)) for model in self.models.values()]}
-
-
-def _schema_of(model: type[BaseModel]) -> CoreSchema:
-    model.model_rebuild()
-    return model.__pydantic_core_schema__
 
 
 def _url(value: str) -> str:

@@ -31,5 +31,10 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
+# uv is many times faster than pip, but does not read pip's configuration, which may name the only index.
+awk '/^[^ ]/ { on = /^uv==/ } on' requirements/dev.txt >"$venv/uv.txt"
+"${pip[@]}" --require-hashes -r "$venv/uv.txt"
+"$venv/bin/uv" pip install --quiet --python "$venv" --require-hashes -r requirements/dev.txt ||
+    "${pip[@]}" --require-hashes -r requirements/dev.txt
+"${pip[@]}" --no-deps --no-build-isolation --editable .

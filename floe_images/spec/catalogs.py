@@ -14,9 +14,9 @@ class S3Storage(Strict):
     """Amazon S3, or a store that speaks its protocol."""
 
     type: Literal["s3"] = Field(description="S3 or compatible.")
-    location: Annotated[str, matching(r"s3a?://[!-~]+", "a location such as s3://bucket/prefix")] | None = Field(
-        default=None, description="Where tables lie; none where the catalog decides."
-    )
+    location: (
+        Annotated[str, matching(r"s3a?://[A-Za-z0-9._-]+(?:/[ -~]*)?", "a location such as s3://bucket/prefix")] | None
+    ) = Field(default=None, description="Where tables lie; none where the catalog decides.")
     endpoint: Url | None = Field(default=None, description="Address of a store that is not Amazon's.")
     region: Setting | None = Field(default=None, description="Region.")
     path_style: bool = Field(default=False, description="Put the bucket into the path, not into the host name.")
@@ -30,9 +30,9 @@ class GcsStorage(Strict):
     """Google Cloud Storage."""
 
     type: Literal["gcs"] = Field(description="Google Cloud Storage.")
-    location: Annotated[str, matching(r"gs://[!-~]+", "a location such as gs://bucket/prefix")] | None = Field(
-        default=None, description="Where tables lie; none where the catalog decides."
-    )
+    location: (
+        Annotated[str, matching(r"gs://[A-Za-z0-9._-]+(?:/[ -~]*)?", "a location such as gs://bucket/prefix")] | None
+    ) = Field(default=None, description="Where tables lie; none where the catalog decides.")
     project: Setting | None = Field(default=None, description="Google Cloud project.")
     credentials: Secret | None = Field(default=None, description="Service account key, JSON; none: the default ones.")
     endpoint: Url | None = Field(default=None, description="Address of a store that is not Google's.")
@@ -42,9 +42,16 @@ class AzureStorage(Strict):
     """Azure Blob Storage or Data Lake Storage."""
 
     type: Literal["azure"] = Field(description="Azure storage.")
-    location: Annotated[str, matching(r"(?:abfss?|wasbs?|az)://[!-~]+", "a location such as abfss://…")] | None = Field(
-        default=None, description="Where tables lie; none where the catalog decides."
-    )
+    location: (
+        Annotated[
+            str,
+            matching(
+                r"(?:abfss?|wasbs?|az)://[A-Za-z0-9-]+(?:@[A-Za-z0-9.-]+)?(?:/[A-Za-z0-9 ._/=-]*)?",
+                "a location such as abfss://…",
+            ),
+        ]
+        | None
+    ) = Field(default=None, description="Where tables lie; none where the catalog decides.")
     account: Setting = Field(description="Storage account.")
     account_key: Secret | None = Field(default=None, description="The account's key.")
     sas_token: Secret | None = Field(default=None, description="Shared access signature.")

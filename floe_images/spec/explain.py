@@ -80,7 +80,7 @@ def _locate(root: Node, loc: tuple[Any, ...], kind: str) -> tuple[Path, Node | N
         if node.broken or inner is None:
             path = (*path, element) if missing else path
             break
-        path, at = (*path, element), node.keys.get(element, at) if at_key else inner.at
+        path, at = (*path, element), node.keys.get(element, inner.at) if at_key else inner.at
         node = inner
     return path, None if node.broken else node, at
 

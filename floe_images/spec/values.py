@@ -95,10 +95,8 @@ class _Reference:
 
 
 def _url(value: str) -> str:
-    _, _, rest = value.partition("://")
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if "@" in authority:
-        raise PydanticCustomError("plain_secret", "an address may not carry a user name or a password")
+    if "@" in value or "?" in value or "#" in value:
+        raise PydanticCustomError("plain_secret", "an address may not carry a user name, a password, ? or #")
     return value
 
 

@@ -21,6 +21,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_ETC = Path("/etc")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
@@ -43,7 +45,7 @@ def uv_environment(environ: Mapping[str, str]) -> Named:
         indexes.append(default)
     return Named(
         source="UV_*",
-        where="UV_DEFAULT_INDEX" if environ.get("UV_DEFAULT_INDEX") else "UV_INDEX_URL" if default else "UV_INDEX",
+        where=_first_set(environ, "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_NO_INDEX"),
         index=_after_name(default) if default else None,
         extra=tuple(_after_name(text) for text in indexes if text != default),
         find_links=tuple(text.strip() for text in environ.get("UV_FIND_LINKS", "").split(",") if text.strip()),
@@ -70,7 +72,7 @@ def _named_credential(text: str, environ: Mapping[str, str]) -> Iterator[tuple[s
 def pip_environment(environ: Mapping[str, str]) -> Named:
     return Named(
         source="PIP_*",
-        where="PIP_INDEX_URL" if environ.get("PIP_INDEX_URL") else "PIP_EXTRA_INDEX_URL",
+        where=_first_set(environ, "PIP_INDEX_URL", "PIP_NO_INDEX"),
         index=environ.get("PIP_INDEX_URL") or None,
         extra=tuple(environ.get("PIP_EXTRA_INDEX_URL", "").split()),
         find_links=tuple(environ.get("PIP_FIND_LINKS", "").split()),
@@ -89,7 +91,7 @@ def uv_files(environ: Mapping[str, str]) -> Iterator[Named]:
         paths = [Path(folder) / "uv" / "uv.toml" for folder in folders if folder]
     else:
         user = environ.get("XDG_CONFIG_HOME") or str(_home(environ) / ".config")
-        system = [*environ.get("XDG_CONFIG_DIRS", "").split(":"), "/etc/xdg", "/etc"]
+        system = [*environ.get("XDG_CONFIG_DIRS", "").split(":"), str(_ETC / "xdg"), str(_ETC)]
         paths = [Path(folder) / "uv" / "uv.toml" for folder in (user, *system) if folder]
     for path in paths:
         if path.is_file():
@@ -140,8 +142,8 @@ def pip_files(environ: Mapping[str, str]) -> Iterator[Named]:
         config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
         support = Path("Library/Application Support/pip") / name
         user = [home / support, config / "pip" / name, home / ".pip" / name]
-        folders = [folder for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if folder]
-        machine = [Path("/etc") / name, *(Path(folder) / "pip" / name for folder in folders), Path("/") / support]
+        folders = [folder for folder in environ.get("XDG_CONFIG_DIRS", str(_ETC / "xdg")).split(":") if folder]
+        machine = [_ETC / name, *(Path(folder) / "pip" / name for folder in folders), Path("/") / support]
     virtual = [Path(environ["VIRTUAL_ENV"]) / name] if environ.get("VIRTUAL_ENV") else []
     own = [Path(chosen)] if chosen and Path(chosen).exists() else []
     for path in dict.fromkeys([*own, *site, *virtual, *(() if own else user), *machine]):
@@ -173,6 +175,10 @@ def _pip_file(path: Path) -> Named:
 def _home(environ: Mapping[str, str]) -> Path:
     home = environ.get("HOME") or environ.get("USERPROFILE")
     return Path(home) if home else Path.home()
+
+
+def _first_set(environ: Mapping[str, str], *names: str) -> str:
+    return next((name for name in names if environ.get(name)), "")
 
 
 def _true(text: str) -> bool:

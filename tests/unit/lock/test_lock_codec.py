@@ -1,0 +1,111 @@
+"""floe.lock as bytes: stable, readable, and nothing hostile gets through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from floe_images.errors import LockFormatError
+from floe_images.lock.codec import read_lock, write_lock
+from floe_images.lock.reader import LOCK_LIMIT
+from tests.unit.lock.sample import sample
+
+TEXT = write_lock(sample()).decode()
+
+
+def test_what_is_written_reads_back() -> None:
+    assert read_lock(TEXT.encode(), "floe.lock") == sample()
+
+
+def test_a_file_is_one_line_and_the_end_is_a_newline() -> None:
+    assert TEXT.endswith(" },\n]\n")
+    row = (
+        '  { platform = "linux/arm64", name = "duckdb-1.5.5-cp311-cp311-manylinux_2_28_aarch64.whl", '
+        f'size = 3, sha256 = "{"d" * 64}" }},'
+    )
+    assert row in TEXT.splitlines()
+
+
+def test_the_order_of_the_values_does_not_matter() -> None:
+    lock = sample()
+    shuffled = replace(
+        lock,
+        platforms=lock.platforms[::-1],
+        wheels=lock.wheels[::-1],
+        tools=lock.tools[::-1],
+        debian=lock.debian[::-1],
+    )
+    assert write_lock(shuffled) == write_lock(lock)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("version = 1\n", "version = 2\n", "lock version 2"),
+        ("version = 1\n", "version = true\n", "lock version True"),
+        ("version = 1\n", "", "lock version None"),
+        ('"linux/amd64", "linux/arm64"]', '"linux/amd64", "windows/amd64"]', "unknown platform"),
+        ('"linux/amd64", "linux/arm64"]', "]", "no platform"),
+        ('python = "3.11"', 'python = "3.11; rm"', "python"),
+        ('python = "3.11"', "python = 3.11", "float where str"),
+        ("size = 3,", "size = -1,", "no size in bytes"),
+        ("size = 3,", "size = true,", "bool where int"),
+        ("size = 3,", f"size = {10**12},", "no size in bytes"),
+        (f'sha256 = "{"a" * 64}"', f'sha256 = "{"A" * 64}"', "sha256"),
+        (f'sha256 = "{"a" * 64}"', 'sha256 = "../../etc/passwd"', "sha256"),
+        ("agate-1.9.1-py2.py3-none-any.whl", "../agate-1.9.1-py3-none-any.whl", "name"),
+        ("agate-1.9.1-py2.py3-none-any.whl", "other-1.9.1-py3-none-any.whl", "is not a wheel of agate"),
+        ("pool/main/g/glibc/libc6", "pool/main/../../libc6", "pool"),
+        ("pool/main/g/glibc/libc6", "https://evil.example/libc6", "pool"),
+        ('archive = "debian"', 'archive = "ubuntu"', "archive"),
+        ('architecture = "arm64"', 'architecture = "armhf"', "architecture"),
+        ('name = "libc6"', 'name = "Libc6; sh"', "name"),
+        ('place = "/opt/floe', 'place = "/opt/../floe', "place"),
+        ("csv.zip!flights.csv", "csv.zip!../flights.csv", "member"),
+        ('name = "agate"', 'name = "agate"\nextra = 1', "unknown key 'extra'"),
+        ('name = "duckdb"\nversion = "1.5.5"', 'name = "agate"\nversion = "1.5.5"', "agate"),
+        ("time = 2023-11-14T22:13:21Z", "time = 2023-11-14T22:13:21", "UTC"),
+        ("time = 2023-11-14T22:13:21Z", "time = 2023-11-14T22:13:21+01:00", "UTC"),
+        ('suite = "bookworm"\n', "", "debian.suite: is missing"),
+        ("[[wheel]]", "[wheel]", "not readable as TOML"),
+    ],
+)
+def test_what_no_lock_holds_is_refused(old: str, new: str, says: str) -> None:
+    assert old in TEXT
+    with pytest.raises(LockFormatError) as caught:
+        read_lock(TEXT.replace(old, new, 1).encode(), "floe.lock")
+    assert says in caught.value.message
+    assert caught.value.where == "floe.lock"
+    assert caught.value.exit_code == 12
+
+
+def test_too_large_to_be_a_lock() -> None:
+    with pytest.raises(LockFormatError, match="larger than"):
+        read_lock(b"#" * (LOCK_LIMIT + 1), "floe.lock")
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"a = [[[[" + b"[" * 100_000, b"a = 1\na = 2\n", b""])
+def test_no_toml(data: bytes) -> None:
+    with pytest.raises(LockFormatError):
+        read_lock(data, "floe.lock")
+
+
+@given(st.integers(0, len(TEXT) - 1), st.text(max_size=4))
+def test_any_damage_reads_as_some_lock_or_is_refused(position: int, text: str) -> None:
+    damaged = (TEXT[:position] + text + TEXT[position + 1 :]).encode("utf-8", "surrogatepass")
+    try:
+        lock = read_lock(damaged, "floe.lock")
+    except LockFormatError:
+        return
+    assert read_lock(write_lock(lock), "floe.lock") == lock
+
+
+def test_writing_refuses_a_deb_whose_name_is_not_its_pools() -> None:
+    lock = sample()
+    (platform, (deb,)), other = lock.debian
+    wrong = replace(deb, file=replace(deb.file, name="else.deb"))
+    with pytest.raises(ValueError, match="pool"):
+        write_lock(replace(lock, debian=((platform, (wrong,)), other)))

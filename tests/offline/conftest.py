@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.support.mirror_floe import Ground, ground, must, run_floe
+from tests.support.mirror_floe import Ground, ground, index_digest, must, run_floe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,3 +29,23 @@ def locked(tiny_ground: Ground) -> Locked:
     project = tiny_ground.project("locked")
     must(run_floe(project, tiny_ground.environment("locked"), "lock"))
     return Locked(ground=tiny_ground, lock=(project / "floe.lock").read_bytes())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """The tiny project, locked and built outside of any namespace with an empty cache."""
+
+    ground: Ground
+    lock: bytes
+    project: Path
+    cache: Path  # everything that the build fetched and made
+    digest: str
+
+
+@pytest.fixture(scope="session")
+def built(locked: Locked) -> Built:
+    project = locked.ground.project("built", lock=locked.lock)
+    env = locked.ground.environment("built")
+    must(run_floe(project, env, "build", "--locked"))
+    cache, digest = Path(env["FLOE_CACHE_DIR"]), index_digest(project / ".floe/image")
+    return Built(ground=locked.ground, lock=locked.lock, project=project, cache=cache, digest=digest)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -71,17 +73,52 @@ def must(run: Run) -> Run:
     return run
 
 
-def layout_of(output: Path) -> Path:
-    """The OCI layout in or below the folder that was built into."""
-    found = [path.parent for path in sorted(output.rglob("oci-layout"))]
-    assert len(found) == 1, f"{len(found)} layouts below {output}"
-    return found[0]
-
-
-def index_digest(output: Path) -> str:
-    """The digest of the two-platform index."""
-    (entry,) = json.loads((layout_of(output) / "index.json").read_bytes())["manifests"]
+def index_digest(layout: Path) -> str:
+    """The digest of the index over all platforms that the layout names."""
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
     return str(entry["digest"])
+
+
+def whole(layout: Path) -> list[str]:
+    """What is not right with a layout as it lies there: a blob that its name does not fit, one that is named and
+    absent, one that nobody names, anything else. Nothing of floe is used for it."""
+    blobs = layout / "blobs/sha256"
+    found = []
+    for path in sorted(blobs.iterdir()):
+        with open(path, "rb") as stream:
+            digest = hashlib.sha256()
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+        if digest.hexdigest() != path.name:
+            found.append(f"{path.name}: has another content")
+    named = set(_named(layout, (layout / "index.json").read_bytes()))
+    there = {path.name for path in blobs.iterdir()}
+    found += [f"{name}: absent" for name in sorted(named - there)]
+    found += [f"{name}: nobody's" for name in sorted(there - named)]
+    wanted = {"blobs", "index.json", "oci-layout"}
+    return found + [f"{path.name}: no part of a layout" for path in layout.iterdir() if path.name not in wanted]
+
+
+def _named(layout: Path, body: bytes) -> Iterator[str]:
+    document = json.loads(body)
+    config = [document["config"]] if "layers" in document else []
+    for entry in (*document.get("manifests", ()), *config, *document.get("layers", ())):
+        name = entry["digest"].removeprefix("sha256:")
+        yield name
+        if entry["mediaType"].endswith(("index.v1+json", "manifest.v1+json")):
+            yield from _named(layout, (layout / "blobs/sha256" / name).read_bytes())
+
+
+def contents(layout: Path) -> Iterator[tuple[str, bytes]]:
+    """Every blob, layers uncompressed, in overlapping pieces: (its digest, bytes), to look for something in them."""
+    for path in sorted((layout / "blobs/sha256").iterdir()):
+        with open(path, "rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+        tail = b""
+        with gzip.open(path) if packed else open(path, "rb") as stream:
+            while chunk := stream.read(1 << 20):
+                yield path.name, tail + chunk
+                tail = chunk[-200:]
 
 
 def error_lines(text: str) -> list[str]:

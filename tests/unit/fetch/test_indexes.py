@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
+from floe_images.engine.fetch import index_files
 from floe_images.engine.fetch.certificates import certificate_files, make_bundle
 from floe_images.engine.fetch.index_files import Named
 from floe_images.engine.fetch.indexes import IndexSettings, find_indexes
@@ -16,6 +18,12 @@ from floe_images.spec.image import Mirrors
 
 OWN = Named(source="floe.yaml", where="image.mirrors.python", index="https://own.example/simple")
 PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture(autouse=True)
+def _a_machine_that_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(index_files, "_ETC", tmp_path / "etc")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "prefix"))
 
 
 @pytest.fixture

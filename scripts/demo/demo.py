@@ -1,11 +1,13 @@
 """`make demo`: the flights example from floe.yaml to the rows of its marts, in a hardened container.
 
 It uses the engine that answers; else a private one, where that can be made (Debian 12 as root); else it runs the
-pipeline in this machine's own Python, and says what that does not show. What it made in an engine, it removes.
+pipeline in this machine's own Python, and says what that does not show (`--no-engine` asks for that). What it made in
+an engine, it removes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -39,7 +41,7 @@ def main() -> int:
         floe("lock")
         built = json.loads(floe("build", "--output", "archives", "--json"))
         show_sizes(built)
-        with any_engine() as engine:
+        with contextlib.nullcontext(None) if "--no-engine" in sys.argv[1:] else any_engine() as engine:
             if engine:
                 run_in_engine(engine, built, console)
             else:

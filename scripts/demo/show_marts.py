@@ -1,4 +1,4 @@
-"""Prints the first rows of every table of the marts; runs where the pipeline ran. Argument: the DuckDB file."""
+"""Prints the first rows of every mart (dbt's staging models are the stg_ ones); runs where the pipeline ran. Argument: the DuckDB file."""
 
 import sys
 
@@ -6,7 +6,8 @@ import duckdb
 
 connection = duckdb.connect(sys.argv[1], read_only=True)
 tables = connection.execute(
-    "select table_name from information_schema.tables where table_type = 'BASE TABLE' order by table_name"
+    "select table_name from information_schema.tables "
+    "where table_type = 'BASE TABLE' and not starts_with(table_name, 'stg_') order by table_name"
 ).fetchall()
 for (table,) in tables:
     relation = connection.execute(f'select * from "{table}" limit 5')

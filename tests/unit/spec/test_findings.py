@@ -167,7 +167,8 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
     "delta on databricks": (
         "[duckdb]\ntargets:",
         "[duckdb, databricks]\ntargets:\n"
-        "  b: {adapter: databricks, host: h, http_path: /x, auth: {method: token, token: {env: T}}, schema: s, table_format: delta}",
+        "  b: {adapter: databricks, host: h, http_path: /x, auth: {method: token, token: {env: T}}, "
+        "schema: s, table_format: delta}",
         [
             "floe.yaml:6:117: targets.b.table_format: must be iceberg "
             "(Delta tables cannot be read through the Iceberg catalogs that floe uses)"
@@ -178,12 +179,14 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
         'default_target: dev\norchestration: {schedules: [{name: n, cron: "0 25 * * *", timezone: Mars/Base}]}',
         [
             "floe.yaml:8:45: orchestration.schedules[0].cron: the field hour is not a cron field from 0 to 23",
-            "floe.yaml:8:69: orchestration.schedules[0].timezone: is not an IANA time zone such as America/New_York or UTC",
+            "floe.yaml:8:69: orchestration.schedules[0].timezone: "
+            "is not an IANA time zone such as America/New_York or UTC",
         ],
     ),
     "sensor after an unknown schedule": (
         "default_target: dev",
-        "default_target: dev\norchestration: {sensors: [{type: run_status, name: s, status: success, schedule: n, target: p}]}",
+        "default_target: dev\n"
+        "orchestration: {sensors: [{type: run_status, name: s, status: success, schedule: n, target: p}]}",
         [
             "floe.yaml:8:82: orchestration.sensors[0].schedule: is not one of orchestration.schedules",
             "floe.yaml:8:93: orchestration.sensors[0].target: is not one of targets (one of: dev)",
@@ -196,7 +199,8 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "data elsewhere": (
         "default_target: dev",
-        "default_target: dev\ndata: [{name: d, package: p, member: m, place: /etc/passwd}, {name: d, package: p, member: m, place: d}]",
+        "default_target: dev\n"
+        "data: [{name: d, package: p, member: m, place: /etc/passwd}, {name: d, package: p, member: m, place: d}]",
         [
             "floe.yaml:8:48: data[0].place: must lie under /opt/floe/data",
             "floe.yaml:8:69: data[1].name: is the same as data[0] (keep one of the two)",

@@ -75,10 +75,11 @@ class TextConsole:
                 self._say(f"{self._painted('hint:', '1;36')} {hint}")
 
     def hide(self, secret: str) -> None:
+        import json
         from urllib.parse import quote
 
         with self._lock:
-            forms = {secret, quote(secret, safe="")} - {""}
+            forms = {secret, quote(secret, safe=""), json.dumps(secret, ensure_ascii=False)[1:-1]} - {""}
             self._hidden = sorted({*self._hidden, *forms}, key=len, reverse=True)
 
     def clean(self, text: str) -> str:

@@ -101,7 +101,7 @@ def run(arguments: list[str], console: TextConsole) -> int:
     except (KeyboardInterrupt, click.Abort):
         console.error("interrupted")
         return _INTERRUPTED
-    except BrokenPipeError:
+    except SystemExit:  # click's answer to a pipe whose other end has gone
         _close_pipes()
         return _BROKEN_PIPE
     except Exception as error:  # a bug, or a machine at its end

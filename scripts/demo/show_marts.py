@@ -1,4 +1,4 @@
-"""Prints the first rows of every mart (dbt's staging models are the stg_ ones); runs where the pipeline ran. Argument: the DuckDB file."""
+"""Prints the first rows of every mart; runs where the pipeline ran. Argument: the DuckDB file."""
 
 import sys
 

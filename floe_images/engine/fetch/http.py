@@ -123,12 +123,19 @@ class Http:
         """Write the body to ``to`` and return its size and sha256, hashed while it is written.
 
         Bytes that ``to`` has already are kept and only the rest is asked for (RFC 9110, 14.2). When this raises,
-        ``to`` holds what has come so far, and nothing when its hash was wrong. ``advance`` is told of every byte
-        (negative when some are thrown away).
+        ``to`` holds what has come so far, and nothing when its hash was wrong. ``advance`` is told of every byte, and
+        of a negative amount where an attempt starts again.
         """
+        told = 0
+
+        def tell(amount: int) -> None:
+            nonlocal told
+            told += amount
+            advance(amount)
 
         def once() -> tuple[int, str]:
-            return self._download_once(url, to, size, sha256, limit, advance)
+            tell(-told)
+            return self._download_once(url, to, size, sha256, limit, tell)
 
         return self._retrying(once)
 
@@ -152,17 +159,14 @@ class Http:
                     for chunk in chunks(response, where):
                         have += len(chunk)
                         if have > expected:
-                            advance(-have + len(chunk))
                             stream.truncate(0)
                             raise WrongHashError(f"more than the {expected} bytes that are expected", where=where)
                         digest.update(chunk)
                         stream.write(chunk)
                         advance(len(chunk))
         if size is not None and have < size:
-            advance(-have)
             raise RetryableError(TruncatedDownloadError(f"{have} of {size} bytes came", where=where, hint=LATER))
         if sha256 is not None and digest.hexdigest() != sha256:
-            advance(-have)
             to.unlink(missing_ok=True)
             error = WrongHashError(
                 f"sha256 is {digest.hexdigest()}, and {sha256} is expected",

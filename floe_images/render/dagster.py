@@ -18,11 +18,10 @@ local_artifact_storage:
   config:
     base_dir: {state}
 
+# What a step prints goes to the container's output: capturing it runs the program `tail`, which the image has not.
 compute_logs:
-  module: dagster._core.storage.local_compute_log_manager
-  class: LocalComputeLogManager
-  config:
-    base_dir: {state}/compute_logs
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
 """
 
 

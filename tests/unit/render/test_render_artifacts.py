@@ -106,6 +106,6 @@ def test_dagster_is_silent_and_writes_only_into_the_state_volume() -> None:
     places = {
         settings["storage"]["sqlite"]["base_dir"],
         settings["local_artifact_storage"]["config"]["base_dir"],
-        settings["compute_logs"]["config"]["base_dir"],
     }
-    assert places == {f"/var/lib/floe/dagster{rest}" for rest in ("/storage", "", "/compute_logs")}
+    assert settings["compute_logs"]["class"] == "NoOpComputeLogManager"
+    assert places == {f"/var/lib/floe/dagster{rest}" for rest in ("/storage", "")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -64,7 +65,9 @@ def test_core_dependencies_resolve_from_wheels(platform: str, python: str) -> No
 def test_the_runtime_extra_installs_from_an_index_alone(wheel: Path, tmp_path: Path) -> None:
     run(uv.find_uv_bin(), "venv", "--quiet", "--python", sys.executable, tmp_path / "env")
     python = tmp_path / "env/bin/python"
-    run(uv.find_uv_bin(), "pip", "install", "--quiet", "--only-binary", ":all:", "--python", python, f"{wheel}[runtime]")
+    run(
+        uv.find_uv_bin(), "pip", "install", "--quiet", "--only-binary", ":all:", "--python", python, f"{wheel}[runtime]"
+    )
     answer = run(python, "-c", "import dbt.version, dagster, pyiceberg; print(dbt.version.__version__)")
     assert answer.startswith("1.11.")
     run(uv.find_uv_bin(), "pip", "check", "--python", python)
@@ -82,6 +85,22 @@ def test_pip_and_poetry_install_the_runtime_extra(wheel: Path, tmp_path: Path) -
     project.mkdir()
     poetry = tmp_path / "tool/bin/poetry"
     environment = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_CACHE_DIR": str(tmp_path / "cache")}
-    run(poetry, "init", "--no-interaction", "--name", "consumer", "--python", ">=3.11,<3.14", cwd=project, **environment)
+    run(
+        poetry, "init", "--no-interaction", "--name", "consumer", "--python", ">=3.11,<3.14", cwd=project, **environment
+    )
     run(poetry, "add", "--no-interaction", f"{wheel}[runtime]", cwd=project, **environment)
     assert "floe" in run(project / ".venv/bin/floe", "--version", cwd=project)
+
+
+def test_the_installed_wheel_inits_locks_and_builds(wheel: Path, tmp_path: Path) -> None:
+    run(uv.find_uv_bin(), "venv", "--quiet", "--python", sys.executable, tmp_path / "env")
+    python = tmp_path / "env/bin/python"
+    run(uv.find_uv_bin(), "pip", "install", "--quiet", "--only-binary", ":all:", "--python", python, wheel)
+    floe, project = tmp_path / "env/bin/floe", tmp_path / "project"
+    run(floe, "init", "--example", "flights", "--folder", project, cwd=tmp_path)
+    run(floe, "lock", cwd=project)
+    installed = json.loads(run(floe, "build", "--locked", "--json", cwd=project))
+    assert [image["platform"] for image in installed["images"]] == ["linux/amd64", "linux/arm64"]
+
+    checkout = json.loads(run(sys.executable, "-m", "floe_images", "build", "--locked", "--json", cwd=project))
+    assert installed["digest"] == checkout["digest"]

@@ -60,7 +60,7 @@ def resolve_python(
 def _same_pins(platforms: tuple[Platform, ...], compile_for: _Compile) -> Mapping[Platform, tuple[FoundWheel, ...]]:
     """Resolve one platform after the other, each bound to the pins before. The newest version may lack a wheel for a
     later platform: then the other order gives pins that both have."""
-    failure: ResolveError | None = None
+    failures: list[tuple[bool, ResolveError]] = []
     for order in dict.fromkeys((platforms, platforms[::-1])):
         found: dict[Platform, tuple[FoundWheel, ...]] = {}
         pins: dict[str, str] = {}
@@ -71,11 +71,13 @@ def _same_pins(platforms: tuple[Platform, ...], compile_for: _Compile) -> Mappin
                 )
                 pins |= {wheel.name: wheel.version for wheel in found[platform]}
         except ResolveError as error:
-            failure = failure or error
+            failures.append((bool(found), error))
         else:
             return found
-    assert failure is not None  # there is at least one order, and it failed
-    raise failure
+        if not found:
+            break  # this platform alone has no answer, so no order has one
+    # A failure that the other platform's pins had no part in says what is really missing.
+    raise min(failures, key=lambda failure: failure[0])[1]
 
 
 def _lock(found: Mapping[Platform, tuple[FoundWheel, ...]], reach: Reach, store: Store) -> tuple[LockedWheel, ...]:

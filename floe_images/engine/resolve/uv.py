@@ -21,19 +21,33 @@ from floe_images.engine.redact import redact_text
 from floe_images.errors import (
     DiskFullError,
     FloeError,
+    MirrorContentError,
     MirrorRefusedError,
     MirrorUnreachableError,
     ResolveError,
+    TruncatedDownloadError,
 )
 from floe_images.image.platform import Platform
 
 GLIBC = (2, 28)  # manylinux_2_28: what the data stack's wheels ask for; bookworm has 2.36
+_LONGEST = 1500  # characters of uv's reason
 _KEPT = ("UV_CACHE_DIR", "UV_NO_CACHE", "UV_HTTP_TIMEOUT", "UV_HTTP_CONNECT_TIMEOUT", "UV_HTTP_RETRIES", "UV_LINK_MODE")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_REFUSED = re.compile(r"\b(401|403|407)\b|Unauthorized|Forbidden|Proxy Authentication")
-_UNREACHABLE = re.compile(
-    r"error sending request|Request failed|dns error|timed out|client error|\b(429|5\d\d)\b (?!MB)|tcp connect|"
-    r"UnknownIssuer|invalid peer certificate|error decoding response body"
+_NO_ACCESS = "give credentials in floe.yaml's mirrors, in netrc, or in the index's URL in the environment"
+_NETWORK = "check the network and the index (`floe doctor` says which is used)"
+_ANOTHER = "the index has something else under this name; ask who runs it, or use another index"
+# What uv's words mean, the first that fits; the line that fits is what is told.
+_MEANINGS: tuple[tuple[str, type[FloeError], str], ...] = (
+    (r"No space left on device", DiskFullError, "free some space and run it again"),
+    (r"401 Unauthorized|403 Forbidden|407 Proxy Auth", MirrorRefusedError, _NO_ACCESS),
+    (r"before message length", TruncatedDownloadError, "run it again"),
+    (r"404 Not Found|410 Gone|unexpected (JSON|HTML)|Failed to unzip|central directory", MirrorContentError, _ANOTHER),
+    (
+        r"dns error|timed out|Connection refused|UnknownIssuer|peer certificate|status server error|429 Too Many",
+        MirrorUnreachableError,
+        _NETWORK,
+    ),
+    (r"error sending request|client error|error decoding response body", MirrorUnreachableError, _NETWORK),
 )
 
 
@@ -100,7 +114,7 @@ def compile_lock(
             check=False,
         )
         if done.returncode:
-            raise _failure(done.stderr.decode("utf-8", "replace"), platform, http)
+            raise failure(done.stderr.decode("utf-8", "replace"), platform, http)
         return output.read_bytes()
 
 
@@ -163,19 +177,18 @@ def _environment(index: IndexSettings, http: Http) -> dict[str, str]:
     return environment
 
 
-def _failure(text: str, platform: Platform, http: Http) -> FloeError:
+def failure(text: str, platform: Platform, http: Http) -> FloeError:
+    """uv's stderr → a leaf of the error tree, in one line and without credentials."""
     clean = redact_text(text, [credential.password for credential in http.settings.credentials])
     lines = [re.sub(r"^(error|cause|hint|×|╰─▶|├─▶|│)[:\s]*", "", line.strip()) for line in clean.splitlines()]
-    reason = " ".join(line for line in lines if line and not line.startswith("warning:"))
-    reason = reason[:1500] or "uv gave no reason"
+    lines = [line for line in lines if line and not line.startswith("warning:")]
     where = f"Python for {platform}"
-    if "No space left on device" in reason:
-        return DiskFullError("no space left on the device", where=where, hint="free some space and run it again")
-    unreachable = _UNREACHABLE.search(reason)
-    if _REFUSED.search(reason):
-        hint = "give credentials in floe.yaml's mirrors, in netrc, or in the index's URL in the environment"
-        return MirrorRefusedError(reason, where=where, hint=hint)
-    if unreachable:
-        hint = "check the network and the index (`floe doctor` says which is used)"
-        return MirrorUnreachableError(reason, where=where, hint=hint)
-    return ResolveError(reason, where=where, hint="change adapters or image.python_packages in floe.yaml")
+    for pattern, error, hint in _MEANINGS:
+        telling = next((line for line in lines if re.search(pattern, line)), None)
+        if telling:
+            about = next((line for line in lines if line.startswith("Failed to fetch") and line != telling), "")
+            return error(f"{about}{': ' if about else ''}{telling}"[:_LONGEST], where=where, hint=hint)
+    # "No solution found": the lines after it say why.
+    reason = " ".join(lines[1:] if len(lines) > 1 and lines[0].startswith("No solution found") else lines)
+    hint = "change adapters or image.python_packages in floe.yaml"
+    return ResolveError(reason[:_LONGEST] or "uv gave no reason", where=where, hint=hint)

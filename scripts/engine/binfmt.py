@@ -26,14 +26,18 @@ def register(root: Path, run: Path, say: Callable[[str], None]) -> None:
     # F: the kernel opens the interpreter now, so that it works in every container.
     entry = f":{NAME}:M::{_MAGIC}:{_MASK}:{root / 'usr/bin/qemu-aarch64-static'}:F"
     (MISC / "register").write_text(entry)
+    (run / "binfmt-registered").touch()
     say("registered qemu for arm64 programs with binfmt_misc on this machine (undone by `engine.py down`)")
 
 
 def unregister(run: Path, say: Callable[[str], None]) -> None:
     """Undo what `register` did, and only that."""
-    if (MISC / NAME).exists():
-        (MISC / NAME).write_text("-1")
-        say("removed the binfmt_misc entry for arm64 programs")
+    registered = run / "binfmt-registered"
+    if registered.exists():
+        if (MISC / NAME).exists():
+            (MISC / NAME).write_text("-1")
+            say("removed the binfmt_misc entry for arm64 programs")
+        registered.unlink()
     mounted = run / "binfmt-mounted"
     if mounted.exists():
         subprocess.run(["umount", str(MISC)], capture_output=True)

@@ -22,6 +22,9 @@ RECIPE = 1
 _PLACES = (f"usr/lib/python{PYTHON}/", "usr/lib/python3/dist-packages/", f"usr/local/lib/python{PYTHON}/")
 _TAG = f"cpython-{PYTHON.replace('.', '')}"
 _LARGEST_SOURCE = 64 << 20
+# The compiler needs about 60 times the source's size: of large sources one at a time.
+_LARGE_SOURCE = 1 << 19
+_one_large = threading.Lock()
 
 
 class Worker:
@@ -29,10 +32,9 @@ class Worker:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        source = resources.files("floe_images.engine.assemble").joinpath("bytecode_worker.py").read_text("utf-8")
         try:
             self._process = subprocess.Popen(
-                [*interpreter.argv, "-S", "-s", "-P", "-B", "-W", "ignore", "-c", source],
+                [*interpreter.argv, "-S", "-s", "-P", "-B", "-W", "ignore", "-c", worker_source()],
                 env=dict(interpreter.env),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -125,7 +127,8 @@ class Compiler:
             if worker is None:
                 worker = self._worker()
                 worker.begin()
-            data = worker.compile(entry.path, source)
+            with _one_large if len(source) > _LARGE_SOURCE else contextlib.nullcontext():
+                data = worker.compile(entry.path, source)
             if data is None:
                 with self._lock:
                     self.skipped += 1
@@ -166,6 +169,11 @@ def compiling(interpreter: Callable[[], Interpreter], started: Callable[[], None
         yield compiler
     finally:
         compiler.close()
+
+
+def worker_source() -> str:
+    """The text that the interpreter runs; it lies in this package as data and is never imported here."""
+    return resources.files("floe_images.engine.assemble").joinpath("bytecode_worker.py").read_text("utf-8")
 
 
 def bytecode_path(source: str) -> str:

@@ -33,20 +33,27 @@ class Member:
 
     def write(self, data: bytes) -> None:
         self.tar_size += len(data)
-        self._buffer += data
-        if len(self._buffer) >= _BLOCK:
-            whole = len(self._buffer) - len(self._buffer) % _BLOCK
-            with memoryview(self._buffer) as view:
-                for start in range(0, whole, _BLOCK):
-                    self._feed(bytes(view[start : start + _BLOCK]))
-            del self._buffer[:whole]
+        with memoryview(data) as view:
+            start = 0
+            if self._buffer:
+                start = _BLOCK - len(self._buffer)
+                self._buffer += view[:start]
+                if len(self._buffer) < _BLOCK:
+                    return
+                self._feed(bytes(self._buffer))
+                self._buffer.clear()
+            while start + _BLOCK <= len(data):
+                with view[start : start + _BLOCK] as block:
+                    self._feed(block)
+                start += _BLOCK
+            self._buffer += view[start:]
 
     def close(self) -> None:
         self._feed(bytes(self._buffer))
         self._put(self._deflate.flush())
         self._put(self._crc.to_bytes(4, "little") + (self.tar_size & 0xFFFFFFFF).to_bytes(4, "little"))
 
-    def _feed(self, block: bytes) -> None:
+    def _feed(self, block: bytes | memoryview) -> None:
         self._crc = self._crc32(block, self._crc)
         self._put(self._deflate.compress(block))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.chaos import Run
 from tests.support.mirror_floe import Ground, ground, index_digest, must, run_floe
 
 
@@ -40,12 +41,13 @@ class Built:
     project: Path
     cache: Path  # everything that the build fetched and made
     digest: str
+    run: Run
 
 
 @pytest.fixture(scope="session")
 def built(locked: Locked) -> Built:
     project = locked.ground.project("built", lock=locked.lock)
     env = locked.ground.environment("built")
-    must(run_floe(project, env, "build", "--locked"))
+    run = must(run_floe(project, env, "build", "--locked"))
     cache, digest = Path(env["FLOE_CACHE_DIR"]), index_digest(project / ".floe/image")
-    return Built(ground=locked.ground, lock=locked.lock, project=project, cache=cache, digest=digest)
+    return Built(ground=locked.ground, lock=locked.lock, project=project, cache=cache, digest=digest, run=run)

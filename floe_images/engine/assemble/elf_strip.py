@@ -1,13 +1,16 @@
 """ELF libraries without what only a debugger reads: symbol and debug sections.
 
+Planned from the headers and then streamed, so that no library is ever in memory as a whole.
 Source: https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html.
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-MAX_STRIPPED = 128_000_000
 _WORTHWHILE = 16_384  # below that the file stays as its publisher made it
 
 _EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
@@ -16,6 +19,27 @@ _SHDR = struct.Struct("<IIQQQQIIQQ")
 _PT_LOAD = 1
 _SHT_SYMTAB, _SHT_STRTAB, _SHT_RELA, _SHT_NOBITS, _SHT_REL = 2, 3, 4, 8, 9
 _SHF_ALLOC = 2
+_CHUNK = 1 << 18
+
+# (offset, length) → the bytes there.
+ReadAt = Callable[[int, int], bytes]
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stripped:
+    """``pieces``: new bytes, or a range (start, end) of the original to be copied; ``size`` is what they sum up to."""
+
+    pieces: tuple[bytes | Range, ...]
+    size: int
+
+    def content(self, read: ReadAt) -> Iterator[bytes]:
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                for offset in range(*piece, _CHUNK):
+                    yield read(offset, min(_CHUNK, piece[1] - offset))
 
 
 def may_be_stripped(path: str) -> bool:
@@ -24,102 +48,117 @@ def may_be_stripped(path: str) -> bool:
     return name.endswith(".so") or ".so." in name
 
 
-def strip(data: bytes) -> bytes:
-    """The library without its symbol and debug sections: what the dynamic loader maps stays byte for byte.
+def plan_strip(read: ReadAt, size: int) -> Stripped | None:
+    """How to leave out a library's symbol and debug sections: what the dynamic loader maps stays byte for byte.
 
     Bytes outside of every kept section and segment are cut; before a segment only in multiples of the segments'
     alignment, since its offset and its address have to agree modulo that. Indexes of sections stay, since symbols refer
-    to them. Returned unchanged: what is not a 64-bit little-endian library, has anything that no header accounts for
-    (a signature, an archive), or would hardly shrink.
+    to them. None for what is not a 64-bit little-endian library, has anything that no header accounts for (a signature,
+    an archive), or would hardly shrink.
     """
     try:
-        smaller = _strip(data)
+        found = _plan(read, size)
     except (struct.error, IndexError, ValueError):
-        return data
-    return smaller if smaller is not None and len(smaller) + _WORTHWHILE <= len(data) else data
-
-
-def _strip(data: bytes) -> bytes | None:
-    ident, kind, _, _, _, phoff, shoff, _, _, phsize, phnum, shsize, shnum, names = head = _EHDR.unpack_from(data)
-    if ident[:7] != b"\x7fELF\x02\x01\x01" or kind != 3 or (phsize, shsize) != (_PHDR.size, _SHDR.size) or not shnum:
         return None
-    segments = [list(_PHDR.unpack_from(data, phoff + index * phsize)) for index in range(phnum)]
-    sections = [list(_SHDR.unpack_from(data, shoff + index * shsize)) for index in range(shnum)]
-    dropped = {
-        index for index, section in enumerate(sections) if index != names and _droppable(data, section, sections[names])
-    }
+    return found if found and found.size + _WORTHWHILE <= size else None
+
+
+def strip(data: bytes) -> bytes:
+    """A small library at once; unchanged where ``plan_strip`` has no plan."""
+
+    def read(offset: int, length: int) -> bytes:
+        return data[offset : offset + length]
+
+    plan = plan_strip(read, len(data))
+    return b"".join(plan.content(read)) if plan else data
+
+
+def _plan(read: ReadAt, size: int) -> Stripped | None:
+    ident, kind, _, _, _, phoff, shoff, _, _, phsize, phnum, shsize, shnum, names = head = _EHDR.unpack(read(0, 64))
+    if ident[:7] != b"\x7fELF\x02\x01\x01" or kind != 3 or not shnum or phoff < _EHDR.size:
+        return None
+    if (phsize, shsize) != (_PHDR.size, _SHDR.size):
+        return None
+    segments = [list(each) for each in _PHDR.iter_unpack(read(phoff, phnum * phsize))]
+    sections = [list(each) for each in _SHDR.iter_unpack(read(shoff, shnum * shsize))]
+    strings = read(sections[names][4], sections[names][5])
+    dropped = [each for index, each in enumerate(sections) if index != names and _droppable(each, strings)]
     table = (shoff, shoff + shnum * shsize)
-    if not dropped or len(data) != max(
-        table[1], *(_end(section) for section in sections), *(s[2] + s[5] for s in segments)
-    ):
+    mapped = [(0, _EHDR.size), (phoff, phoff + phnum * phsize), *((s[2], s[2] + s[5]) for s in segments if s[5])]
+    if not dropped or size != max(table[1], *(_range(each)[1] for each in sections), *(end for _, end in mapped)):
         return None
 
-    kept = [(0, _EHDR.size), (phoff, phoff + phnum * phsize), *((s[2], s[2] + s[5]) for s in segments if s[5])]
-    mapped_end = max(end for _, end in kept)
-    tail = []
-    for index, section in enumerate(sections):
-        if index in dropped or section[1] in (0, _SHT_NOBITS):
-            continue
-        if section[4] >= mapped_end and not section[2] & _SHF_ALLOC:
-            tail.append(section)
-        else:
-            kept.append((section[4], _end(section)))
-    body_end = max(end for _, end in kept)
-    body = bytearray(data)
-    for start, end in (table, *((sections[index][4], _end(sections[index])) for index in dropped)):
-        body[start:end] = bytes(end - start)
-    if any(body.count(0, start, end) != end - start for start, end in _gaps(kept, body_end)):
-        return None  # something that no header accounts for
+    mapped_end = max(end for _, end in mapped)
+    stored = [
+        each for each in sections if each[1] not in (0, _SHT_NOBITS) and not any(each is gone for gone in dropped)
+    ]
+    tail = [each for each in stored if each[4] >= mapped_end and not each[2] & _SHF_ALLOC]
+    body = _merged([*mapped, *(_range(each) for each in stored if not any(each is other for other in tail))])
+    known = _merged([*body, table, *map(_range, dropped), *map(_range, tail)])
+    for start, end in _gaps(known):
+        if end - start >= _CHUNK or any(read(start, end - start)):
+            return None  # something that no header accounts for
 
     align = max((segment[7] for segment in segments if segment[0] == _PT_LOAD), default=1) or 1
-    cuts = [(end - (end - start) // align * align, end) for start, end in _gaps(kept, body_end) if end - start >= align]
-    out = bytearray()
-    position = 0
-    for start, end in cuts:
-        out += body[position:start]
-        position = end
-    out += body[position:body_end]
+    cuts = [(end - (end - start) // align * align, end) for start, end in _gaps(body)]
 
     def moved(offset: int) -> int:
         return offset - sum(end - start for start, end in cuts if end <= offset)
 
     for segment in segments:
         segment[2] = moved(segment[2])
-    for section in tail:
-        out += bytes(-len(out) % max(section[8], 1))
-        section[4], place = len(out), section[4]
-        out += data[place : place + section[5]]
-    for index, section in enumerate(sections):
-        if index in dropped:
+    patches = {phoff: b"".join(_PHDR.pack(*segment) for segment in segments)}
+    out = moved(body[-1][1])
+    behind: list[bytes | Range] = []
+    for section in sections:
+        if any(section is gone for gone in dropped):
             section[:] = [0] * len(section)
-        elif not any(section is each for each in tail):
+        elif any(section is each for each in tail):
+            padding = -out % max(section[8], 1)
+            behind += [bytes(padding), _range(section)]
+            section[4], out = out + padding, out + padding + section[5]
+        else:
             section[4] = moved(section[4])
-    out += bytes(-len(out) % 8)
-    _EHDR.pack_into(out, 0, *head[:5], moved(phoff), len(out), *head[7:])
-    for index, segment in enumerate(segments):
-        _PHDR.pack_into(out, moved(phoff) + index * phsize, *segment)
-    return bytes(out) + b"".join(_SHDR.pack(*section) for section in sections)
+    behind += [bytes(-out % 8), b"".join(_SHDR.pack(*section) for section in sections)]
+    out += -out % 8
+    patches[0] = _EHDR.pack(*head[:5], moved(phoff), out, *head[7:])
+    pieces: list[bytes | Range] = []
+    for (start, end), gap in zip(body, [*_gaps(body), (0, 0)], strict=True):
+        pieces += [*_patched(start, end, patches), bytes((gap[1] - gap[0]) % align)]
+    return Stripped(pieces=tuple(pieces + behind), size=out + shnum * shsize)
 
 
-def _droppable(data: bytes, section: list[int], names: list[int]) -> bool:
+def _droppable(section: list[int], strings: bytes) -> bool:
     if section[2] & _SHF_ALLOC:
         return False
-    start = names[4] + section[0]
-    name = data[start : data.index(b"\0", start)]
-    return section[1] in (_SHT_SYMTAB, _SHT_STRTAB, _SHT_RELA, _SHT_REL) or name.startswith(
-        (b".debug", b".zdebug", b".gdb")
-    )
+    name = strings[section[0] : strings.index(b"\0", section[0])]
+    symbols = section[1] in (_SHT_SYMTAB, _SHT_STRTAB, _SHT_RELA, _SHT_REL)
+    return symbols or name.startswith((b".debug", b".zdebug", b".gdb"))
 
 
-def _end(section: list[int]) -> int:
-    return section[4] + (0 if section[1] == _SHT_NOBITS else section[5])
+def _range(section: list[int]) -> Range:
+    return section[4], section[4] + (0 if section[1] == _SHT_NOBITS else section[5])
 
 
-def _gaps(kept: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
-    """The ranges of ``[0, end)`` that no kept range covers."""
-    gaps, position = [], 0
-    for start, stop in sorted(kept):
-        if start > position:
-            gaps.append((position, start))
-        position = max(position, stop)
-    return gaps if position >= end else [*gaps, (position, end)]
+def _merged(ranges: list[Range]) -> list[Range]:
+    """The same bytes as ranges that neither touch nor overlap, in order."""
+    merged: list[Range] = []
+    for start, end in sorted(each for each in ranges if each[0] < each[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _gaps(merged: list[Range]) -> list[Range]:
+    return [(before[1], after[0]) for before, after in itertools.pairwise(merged)]
+
+
+def _patched(start: int, end: int, patches: dict[int, bytes]) -> Iterator[bytes | Range]:
+    for offset in sorted(patches):
+        if start <= offset < end:
+            yield (start, offset)
+            yield patches[offset]
+            start = offset + len(patches[offset])
+    yield (start, end)

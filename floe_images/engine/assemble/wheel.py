@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from packaging.utils import parse_wheel_filename
 
@@ -15,6 +18,7 @@ from floe_images.engine.assemble.prune import prune_rules
 from floe_images.engine.assemble.record import RecordLine, digest_of, digest_text, write_record
 from floe_images.engine.assemble.wheel_layout import Placed, WheelLayout, read_layout, rewrite_shebang, site_path
 from floe_images.engine.assemble.wheel_zip import WheelZip
+from floe_images.engine.store import disk_error
 from floe_images.errors import WrongMachineError
 from floe_images.image.platform import Platform
 from floe_images.plan.places import PYTHON, SITE
@@ -22,6 +26,8 @@ from floe_images.plan.places import PYTHON, SITE
 # Part of every wheel's key: raise it when the same wheel would give other entries.
 WHEEL_RULES = "1"
 INSTALLER = b"floe\n"
+_CHUNK = 1 << 18
+_IN_MEMORY = 4_000_000  # bytes of a library; larger ones go through a temporary file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,57 +109,81 @@ class _Recorder:
         yield _bytes_entry(path, data, mode)
 
     def member(self, item: Placed, source: WheelSource) -> Entries:
-        mode = 0o755 if item.member.executable or item.script else 0o644
-        if item.script or (item.member.size <= elf_strip.MAX_STRIPPED and elf_strip.may_be_stripped(item.path)):
-            data = self._checked_bytes(item)
-            if item.script:
-                data = rewrite_shebang(data)
-            elif elf.is_elf(data):
-                elf.check_machine(data, source.platform, f"{source.file_name}: {item.member.name}")
-                data = elf_strip.strip(data)
-            yield from self.made(item.path, data, mode)
+        if item.script:
+            data = b"".join(self._checked(item, source))
+            yield from self.made(item.path, rewrite_shebang(data), 0o755)
             return
-        drained = False
-
-        def content() -> Iterable[bytes]:
-            nonlocal drained
-            drained = True
-            return self._checked(item, source)
-
-        yield Entry(path=item.path, kind="file", mode=mode, size=item.member.size), content
-        if not drained:  # who only lists the entries still gets a right RECORD
-            for _ in content():
-                pass
+        mode = 0o755 if item.member.executable else 0o644
+        if elf_strip.may_be_stripped(item.path):
+            with _spooled(self._checked(item, source)) as library:
+                plan = elf_strip.plan_strip(library.read_at, item.member.size)
+                size = plan.size if plan else item.member.size
+                content = plan.content(library.read_at) if plan else library.content()
+                yield from self._recorded(item.path, mode, size, content, None if plan else item.digest)
+        else:
+            yield from self._recorded(item.path, mode, item.member.size, self._checked(item, source), item.digest)
 
     def written(self, path: str) -> bytes:
         return write_record([*self._lines, RecordLine(path=_relative(path), digest="", size=None)])
 
+    def _recorded(self, path: str, mode: int, size: int, chunks: Iterator[bytes], verified: str | None) -> Entries:
+        """``verified``: what ``chunks`` was or is held against, so that nothing is hashed twice."""
+        found = None if verified and verified.startswith("sha256=") else hashlib.sha256()
+
+        def content() -> Iterator[bytes]:
+            for chunk in chunks:
+                if found:
+                    found.update(chunk)
+                yield chunk
+
+        yield Entry(path=path, kind="file", mode=mode, size=size), content
+        for _ in content():  # who only lists the entries still gets a right RECORD
+            pass
+        self._note(path, digest_text(found.digest()) if found else verified or "", size)
+
     def _checked(self, item: Placed, source: WheelSource) -> Iterator[bytes]:
+        """The content as the publisher recorded it, and machine code only for the right machine."""
         algorithm = item.digest.partition("=")[0]
-        promised, ours = hashlib.new(algorithm), hashlib.sha256()
+        promised = hashlib.new(algorithm)
         first = True
         for chunk in self._wheel.stream(item.member):
             if first and elf.is_elf(chunk):
                 elf.check_machine(chunk, source.platform, f"{source.file_name}: {item.member.name}")
             first = False
             promised.update(chunk)
-            if algorithm != "sha256":
-                ours.update(chunk)
             yield chunk
-        self._verify(item, digest_text(promised.digest(), algorithm))
-        self._note(item.path, digest_text((promised if algorithm == "sha256" else ours).digest()), item.member.size)
-
-    def _checked_bytes(self, item: Placed) -> bytes:
-        data = b"".join(self._wheel.stream(item.member))
-        self._verify(item, digest_of(data, item.digest.partition("=")[0]))
-        return data
-
-    def _verify(self, item: Placed, digest: str) -> None:
-        if digest != item.digest:
+        if digest_text(promised.digest(), algorithm) != item.digest:
             raise self._wheel.hostile(f"{item.member.name} is not what the wheel's RECORD says")
 
     def _note(self, path: str, digest: str, size: int) -> None:
         self._lines.append(RecordLine(path=_relative(path), digest=digest, size=size))
+
+
+class _Library:
+    """A library on disk (or in memory where it is small), since its section table is at its end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(length)
+
+    def content(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        while chunk := self._file.read(_CHUNK):
+            yield chunk
+
+
+@contextlib.contextmanager
+def _spooled(chunks: Iterable[bytes]) -> Iterator[_Library]:
+    try:
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+            for chunk in chunks:
+                file.write(chunk)
+            yield _Library(file)
+    except OSError as error:
+        raise disk_error(error, tempfile.gettempdir()) from error
 
 
 def _bytes_entry(path: str, data: bytes, mode: int) -> tuple[Entry, Content]:

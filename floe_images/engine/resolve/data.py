@@ -89,12 +89,14 @@ def _newest(
     """The pinned version where it still fits, else the newest; of its files the sdist first, then a wheel."""
     from packaging.version import Version
 
-    usable: dict[Version, list[IndexFile]] = {}
+    exact = any(one.operator in ("==", "===") for one in specifier)
+    found: dict[Version, list[IndexFile]] = {}
     for file in candidates:
         version = _version_of(file.name)
-        exact = any(one.operator in ("==", "===") for one in specifier)
-        if version is not None and specifier.contains(version) and (exact or not file.yanked):
-            usable.setdefault(version, []).append(file)
+        if version is not None and (exact or not file.yanked):
+            found.setdefault(version, []).append(file)
+    # `filter` lets a pre-release in only where it is asked for, or where there is nothing else.
+    usable = {version: found[version] for version in specifier.filter(found)}
     if not usable:
         hint = "check data in floe.yaml, and the index (`floe doctor` says which is used)"
         raise ResolveError(f"the package index has no file of {spec.package}", where=f"data {spec.name}", hint=hint)

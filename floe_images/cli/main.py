@@ -123,4 +123,7 @@ def main() -> None:
     """The entry point of ``floe`` and of ``python -m floe_images``."""
     # Starting makes many objects and no garbage: looking for it at the default pace is a tenth of the start.
     gc.set_threshold(100_000, 50, 100)
-    sys.exit(run(sys.argv[1:], TextConsole()))
+    code = run(sys.argv[1:], TextConsole())
+    # The interpreter looks through everything once more while it ends; what is frozen is passed over.
+    gc.freeze()
+    sys.exit(code)

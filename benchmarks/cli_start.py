@@ -19,6 +19,8 @@ from pathlib import Path
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "flights" / "floe.yaml"
 CASES: dict[str, tuple[list[str], int | None]] = {
     "python -c pass": (["-c", "pass"], None),
+    # What `floe validate` cannot be faster than, as long as it stands on these libraries.
+    "its libraries": (["-c", "import click, yaml, importlib.metadata; from pydantic import BaseModel, Field"], None),
     "floe --help": (["-m", "floe_images", "--help"], 100),
     "floe validate": (["-m", "floe_images", "validate", "--file", str(EXAMPLE)], 200),
 }

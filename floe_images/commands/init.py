@@ -137,10 +137,10 @@ def _example_files(example: str) -> dict[PurePosixPath, bytes]:
 
     package = Path(floe_images.__file__).parent
     # In a wheel the examples are in the package; in a checkout they lie beside it.
-    roots = [root for root in (package / "examples", package.parent / "examples") if root.is_dir()]
-    known = {path.parent.name: path.parent for root in roots for path in root.glob(f"*/{SPEC_FILE}")}
+    examples = next(folder for folder in (package / "examples", package.parent / "examples") if folder.is_dir())
+    known = {path.parent.name: path.parent for path in examples.glob(f"*/{SPEC_FILE}")}
     if example not in known:
-        raise UsageError("there is no such example", hint=f"there are: {', '.join(sorted(known)) or 'none'}")
+        raise UsageError("there is no such example", hint=f"there are: {', '.join(sorted(known))}")
     root = known[example]
     return {
         PurePosixPath(path.relative_to(root).as_posix()): path.read_bytes()

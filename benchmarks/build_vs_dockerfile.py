@@ -60,8 +60,11 @@ class Bench:
     def cache(self) -> Path:
         return self.work / "cache"
 
-    def prepare(self, versions: tuple[str, ...]) -> None:
-        """A project with a lock for each version of the package that gets bumped, and what bake.hcl needs for each."""
+    def prepare(self, versions: tuple[str, ...], *, both: bool) -> None:
+        """A project with a lock for each version of the package that gets bumped, and what bake.hcl needs for each.
+
+        ``both``: for the other platform, too.
+        """
         shutil.copytree(ROOT / "examples" / "flights", self.project)
         downloads = default_store().root / "downloads"
         if downloads.is_dir():
@@ -75,9 +78,10 @@ class Bench:
             for name in ("floe.yaml", "floe.lock"):
                 shutil.copy(self.project / name, self.work / f"{name}-{version}")
             self.prepare_docker(version, HERE)
-        self.prepare_docker(versions[0], OTHER)
         self.use(versions[0])
-        self.floe("build", "--output", str(self.work / "out"))  # downloads what is still missing
+        if both:
+            self.prepare_docker(versions[0], OTHER)
+            self.floe("build")  # downloads what is still missing
 
     def prepare_docker(self, version: str, architecture: str) -> None:
         output = self.work / f"{architecture}-{version}"
@@ -165,9 +169,11 @@ def run(command: list[str], environment: Mapping[str, str] | None = None, cwd: P
 
     sampler = threading.Thread(target=sample)
     sampler.start()
-    said, _ = process.communicate()
-    done.set()
-    sampler.join()
+    try:
+        said, _ = process.communicate()
+    finally:
+        done.set()
+        sampler.join()
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}\n{said}")
     return peak[0]
@@ -231,7 +237,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="floe-bench-") as folder:
         bench = Bench(Path(folder))
         try:
-            bench.prepare(versions)
+            bench.prepare(versions, both=options.cold_runs > 0)
             for _ in range(options.cold_runs):
                 bench.cold(versions[0])
             for number, (old, new) in enumerate(itertools.pairwise(versions)):

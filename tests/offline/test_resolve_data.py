@@ -83,6 +83,7 @@ def test_the_member_is_hashed_unpacked(hashes: bool, mirror: Mirror) -> None:
         sha256=hashlib.sha256(ROWS).hexdigest(),
         size=len(ROWS),
     )
+    assert [asked.path.rpartition("/")[2] for asked in mirror.asked] == ["", "rows-1.0.tar.gz"]
 
 
 def test_the_version_is_kept_until_it_is_freed(mirror: Mirror) -> None:

@@ -183,7 +183,10 @@ def _partial(store: Store, sha256: str) -> Iterator[Path]:
         yield own
     finally:
         with contextlib.suppress(OSError):  # after success it is not there any more
-            os.replace(own, kept)
+            if own.stat().st_size:
+                os.replace(own, kept)
+            else:
+                own.unlink()
 
 
 def _age(path: Path) -> float:

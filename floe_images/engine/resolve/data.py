@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from floe_images.engine.fetch.http import hash_file
 from floe_images.engine.fetch.member import open_member
 from floe_images.engine.fetch.reach import Reach
 from floe_images.engine.fetch.simple import IndexFile, PythonIndex, folder_files
-from floe_images.engine.resolve.obtain import know, obtain
+from floe_images.engine.resolve.obtain import obtain
 from floe_images.engine.resolve.uv import Upgrade
 from floe_images.engine.store import Store
 from floe_images.errors import ResolveError
-from floe_images.lock.model import LockedData
+from floe_images.lock.model import LockedData, LockedFile
 from floe_images.progress import Progress
 from floe_images.spec.image import DataSpec
 
@@ -40,10 +41,11 @@ def resolve_data(
     index = PythonIndex(reach.http, reach.index)
     upgrade = upgrade or Upgrade()
     kept = {} if upgrade.everything else {data.package: data.version for data in previous}
+    fetched: dict[str, Path] = {}  # several data files may lie in one package
     found = []
     for spec in sorted(specs, key=lambda spec: spec.name):
         progress.note(f"looking at data {spec.name}")
-        found.append(_resolve(spec, index, reach, store, kept, upgrade, folders))
+        found.append(_resolve(spec, index, reach, store, kept, upgrade, folders, fetched))
     return tuple(found)
 
 
@@ -55,6 +57,7 @@ def _resolve(
     kept: dict[str, str],
     upgrade: Upgrade,
     folders: Sequence[Path],
+    fetched: dict[str, Path],
 ) -> LockedData:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
@@ -64,8 +67,11 @@ def _resolve(
     candidates = [*folder_files(project, folders), *index.files(project)]
     pinned = None if project in upgrade.names else kept.get(project)
     version, file = _newest(requirement.specifier, candidates, pinned, spec)
-    path = obtain(file.url, file.size, file.sha256, http=reach.http, store=store)
-    locked = know(file.name, file.url, file.size, file.sha256, http=reach.http, store=store)
+    if file.url not in fetched:
+        fetched[file.url] = obtain(file.url, file.size, file.sha256, http=reach.http, store=store)
+    path = fetched[file.url]
+    packed, found = hash_file(path)
+    locked = LockedFile(name=file.name, size=packed, sha256=found.hexdigest())
     digest, size = hashlib.sha256(), 0
     with open_member(path, spec.member) as stream:
         while chunk := stream.read(_CHUNK):

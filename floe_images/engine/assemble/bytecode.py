@@ -23,7 +23,7 @@ _PLACES = (f"usr/lib/python{PYTHON}/", "usr/lib/python3/dist-packages/", f"usr/l
 _TAG = f"cpython-{PYTHON.replace('.', '')}"
 _LARGEST_SOURCE = 64 << 20
 # The compiler needs about 60 times the source's size: of large sources one at a time.
-_LARGE_SOURCE = 1 << 19
+_LARGE_SOURCE = 1 << 18
 _one_large = threading.Lock()
 
 

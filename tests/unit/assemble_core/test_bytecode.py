@@ -181,3 +181,14 @@ def _alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_large_source_answers_like_any_other() -> None:
+    large = b"".join(b"value_%d = [%d, 'text %d']\n" % (number, number, number) for number in range(10_000))
+    assert len(large) > 1 << 18
+    compiler = Compiler(lambda: HERE)
+    found = compiled(compiler, {f"{SITE}/large.py": large, f"{SITE}/small.py": b"x = 1\n"})
+    compiler.close()
+    code = marshal.loads(found[f"{SITE}/__pycache__/large.cpython-311.pyc"][16:])
+    assert "value_9999" in code.co_names
+    assert len(found) == 2

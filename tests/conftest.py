@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +11,15 @@ import pytest
 
 from tests.support.engine import TestEngine, wanted_stores
 from tests.support.engine import engine as engine_for
+from tests.support.flights import flights as flights
+from tests.support.flights import six_adapters as six_adapters
 
 HERE = Path(__file__).parent
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    own = [mark for mark in metafunc.definition.iter_markers("parametrize") if "engine" in str(mark.args[0]).split(",")]
+    marks = metafunc.definition.iter_markers("parametrize")
+    own = [mark for mark in marks if "engine" in re.findall(r"\w+", str(mark.args[0]))]
     if "engine" in metafunc.fixturenames and not own:
         metafunc.parametrize("engine", wanted_stores(), indirect=True, scope="session")
 

@@ -18,8 +18,8 @@ from floe_images.engine.assemble.interpreter import host_platform
 from floe_images.engine.assemble.packer import tools
 from floe_images.engine.docker.connect import connect
 from floe_images.engine.docker.load import LoadedImage, load_archive
-from floe_images.engine.fetch.fetch import fetch
-from floe_images.engine.fetch.reach import Reach, find_reach
+from floe_images.engine.fetch.fetch import cached, fetch
+from floe_images.engine.fetch.reach import find_reach
 from floe_images.engine.fetch.sources import folders_of, make_sources, requests_for
 from floe_images.engine.store import Store, default_store
 from floe_images.errors import LockMissingError, ToolVersionError, UsageError, disk_error
@@ -93,12 +93,9 @@ def command(
     )
     loaded = load_spec(file)
     store = default_store()
-    reach = find_reach(loaded.spec.image.mirrors, loaded.base)
-    for credential in reach.http.settings.credentials:
-        console.hide(credential.password.reveal())
     lock = _lock(loaded, console, locked=locked or frozen, folders=folders)
     plan = make_plan(loaded.spec, lock, options=options, rendered=rendered_files(loaded.spec, lock))
-    files = _fetch(plan, lock, reach, store, console, frozen=frozen, folders=folders)
+    files = _fetch(plan, lock, loaded, store, console, frozen=frozen, folders=folders)
     images = _assemble(plan, lock, files, loaded.base, store, console)
     layout = loaded.base / (DEBUG_LAYOUT if debug else LAYOUT)
     digest = _write_layout(plan, images, layout, store, console)
@@ -156,14 +153,22 @@ def _lock(loaded: Loaded, console: Console, *, locked: bool, folders: Sequence[P
 
 
 def _fetch(
-    plan: Plan, lock: Lock, reach: Reach, store: Store, console: Console, *, frozen: bool, folders: Sequence[Path]
+    plan: Plan, lock: Lock, loaded: Loaded, store: Store, console: Console, *, frozen: bool, folders: Sequence[Path]
 ) -> dict[str, Path]:
+    """Every locked file that the plan needs. Mirrors are not even looked for where the cache has all."""
+    requests = requests_for(
+        lock,
+        [image.platform for image in plan.images],
+        interpreter=host_platform() if plan.bytecode else None,
+    )
+    files = cached(requests, store)
+    if len(files) == len(requests):
+        return files
+    reach = find_reach(loaded.spec.image.mirrors, loaded.base)
+    for credential in reach.http.settings.credentials:
+        console.hide(credential.password.reveal())
     return fetch(
-        requests_for(
-            lock,
-            [image.platform for image in plan.images],
-            interpreter=host_platform() if plan.bytecode else None,
-        ),
+        requests,
         sources=make_sources(reach, lock.snapshot.time),
         store=store,
         progress=console,

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pypi_simple
 import pytest
 import uv
 
@@ -88,6 +89,9 @@ def test_pip_and_poetry_install_the_runtime_extra(wheel: Path, tmp_path: Path) -
     run(
         poetry, "init", "--no-interaction", "--name", "consumer", "--python", ">=3.11,<3.14", cwd=project, **environment
     )
+    # Without a source poetry asks the public index's own JSON API, which no mirror has; an index is what mirrors are.
+    index = pypi_simple.PYPI_SIMPLE_ENDPOINT
+    run(poetry, "source", "add", "--priority=primary", "index", index, cwd=project, **environment)
     run(poetry, "add", "--no-interaction", f"{wheel}[runtime]", cwd=project, **environment)
     assert "floe" in run(project / ".venv/bin/floe", "--version", cwd=project)
 

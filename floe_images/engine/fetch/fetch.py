@@ -76,6 +76,12 @@ def fetch(
     return found
 
 
+def cached(requests: Iterable[FileRequest], store: Store) -> dict[str, Path]:
+    """sha256 → path, for those requests that the cache can serve."""
+    found = ((request.file.sha256, _cached(store, request)) for request in requests)
+    return {sha256: path for sha256, path in found if path}
+
+
 def _cached(store: Store, request: FileRequest) -> Path | None:
     path = store.find("downloads", request.file.sha256)
     # Its bytes were hashed before the rename; the size tells a file that a dying disk cut short.

@@ -51,7 +51,12 @@ def up(variant: str, holder: str) -> dict[str, str]:
         binfmt.register(root, RUN, say)
         if not _answers(variant):
             _clear(variant)
-            _start(variant, root)
+            try:
+                _start(variant, root)
+            except SetupError as error:
+                log = (RUN / variant / "log").read_text(errors="replace").strip().splitlines()
+                _clear(variant, keep_log=True)
+                raise SetupError(f"{variant} did not come up: {error} ({log[-1] if log else 'no log'})") from error
         leases = RUN / variant / "leases"
         leases.mkdir(exist_ok=True)
         (leases / holder).touch()
@@ -193,28 +198,30 @@ def _start(variant: str, root: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not _answers(variant):
         if process.poll() is not None or time.monotonic() > deadline:
-            last = (run / "log").read_text(errors="replace").strip().splitlines()[-1:]
-            _clear(variant, keep_log=True)
-            raise SetupError(f"dockerd ({variant}) did not come up: {last[0] if last else 'no word'}")
+            raise SetupError("dockerd does not answer")
         time.sleep(0.1)
 
 
 def _child(pid: int) -> int:
-    for _ in range(100):
+    for _ in range(600):  # a busy machine takes its time
         with contextlib.suppress(OSError):
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             if children:
                 return int(children[0])
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                break
         time.sleep(0.05)
-    raise SetupError("unshare did not start: namespaces are not allowed here")
+    raise SetupError("unshare ended at once")
 
 
 def _connect(variant: str, inside: int) -> None:
     """A veth pair between the machine and the engine; the engine reaches the machine and nothing else."""
-    ip = shutil.which("ip", path=environment(_packages())["PATH"]) or "ip"
+    tools = environment(_packages())
+    ip = shutil.which("ip", path=tools["PATH"]) or "ip"
     ours, theirs = _addresses(variant)
     name = _veth(variant)
-    subprocess.run([ip, "link", "delete", name], capture_output=True)
+    subprocess.run([ip, "link", "delete", name], capture_output=True, env=tools)
     steps = (
         [ip, "link", "add", name, "type", "veth", "peer", "name", "up0", "netns", str(inside)],
         [ip, "address", "add", f"{ours}/30", "dev", name],
@@ -224,7 +231,7 @@ def _connect(variant: str, inside: int) -> None:
         ["nsenter", f"--net=/proc/{inside}/ns/net", ip, "link", "set", "up0", "up"],
     )
     for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True)
+        done = subprocess.run(step, capture_output=True, text=True, env=tools)
         if done.returncode != 0:
             raise SetupError(f"{' '.join(step[-6:])}: {done.stderr.strip()}")
 
@@ -257,8 +264,9 @@ def _clear(variant: str, *, keep_log: bool = False) -> None:
     if run.exists():
         if keep_log and (run / "log").exists():
             shutil.copy(run / "log", HOME / f"log-{variant}")
-        ip = shutil.which("ip", path=environment(_packages())["PATH"]) or "ip"
-        subprocess.run([ip, "link", "delete", _veth(variant)], capture_output=True)
+        tools = environment(_packages())
+        ip = shutil.which("ip", path=tools["PATH"]) or "ip"
+        subprocess.run([ip, "link", "delete", _veth(variant)], capture_output=True, env=tools)
         _remove_cgroups(f"floe-engine-{variant}")
         shutil.rmtree(run, ignore_errors=True)
 

@@ -22,7 +22,7 @@ def run(*argv: str | Path, cwd: Path | None = None, **environment: str) -> str:
     done = subprocess.run(
         [str(part) for part in argv],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**{name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}, **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -71,6 +71,7 @@ def test_everything_else_differs_and_the_digest_does_not(built: Built, other_pyt
         (project / "floe.lock").write_bytes(built.lock)
         env = clean_environment(folder / "home", TZ="Pacific/Chatham", LC_ALL="tr_TR.UTF-8", PYTHONHASHSEED="12345")
         env["PYTHONPATH"], env["LANG"] = str(source), "tr_TR.UTF-8"
+        env["LD_LIBRARY_PATH"] = str(Path(other_python).parents[1] / "lib")  # a copied interpreter's own library
         subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", folder], check=True)
         become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
         umask = ["sh", "-c", 'umask 0077; exec "$@"', "sh"]

@@ -128,12 +128,11 @@ def python_index() -> str:
 
 @cache
 def debian_archive(archive: str) -> str:
-    """Where this machine's apt gets ``debian`` or ``debian-security`` from; Debian's own hosts where it has no such."""
+    """Where this machine's apt gets ``debian`` or ``debian-security`` from."""
     folder = Path("/etc/apt")
     lists = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
     text = "\n".join(path.read_text() for path in lists if path.is_file())
     for url in re.findall(r"^(?:deb\s+(?:\[[^]]*\]\s+)?|URIs:\s*)(https?://\S+)", text, re.MULTILINE):
         if url.rstrip("/").endswith(f"/{archive}"):
             return str(url).rstrip("/")
-    host = "ftp" if archive == "debian" else "security"
-    return f"http://{host}.debian.org/{archive}"
+    raise LookupError(f"this machine's apt has no source for {archive}, so there is nothing to record it from")

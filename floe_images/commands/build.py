@@ -26,7 +26,7 @@ from floe_images.errors import LockMissingError, ToolVersionError, UsageError, d
 from floe_images.image.archive import write_archive
 from floe_images.image.build import BuiltImage, build_image
 from floe_images.image.layout import BlobPath, write_layout
-from floe_images.image.place import archive_name
+from floe_images.image.place import DEBUG_LAYOUT, DEFAULT_LAYOUT, archive_name
 from floe_images.image.platform import Platform
 from floe_images.image.reference import Reference
 from floe_images.lock.model import Lock
@@ -36,9 +36,6 @@ from floe_images.plan.model import Plan
 from floe_images.progress import Console
 from floe_images.render.files import rendered_files
 from floe_images.spec.load import Loaded, load_spec
-
-LAYOUT = Path(".floe/image")
-DEBUG_LAYOUT = Path(".floe/image-debug")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +94,7 @@ def command(
     plan = make_plan(loaded.spec, lock, options=options, rendered=rendered_files(loaded.spec, lock))
     files = _fetch(plan, lock, loaded, store, console, frozen=frozen, folders=folders)
     images = _assemble(plan, lock, files, loaded.base, store, console)
-    layout = loaded.base / (DEBUG_LAYOUT if debug else LAYOUT)
+    layout = loaded.base / (DEBUG_LAYOUT if debug else DEFAULT_LAYOUT)
     digest = _write_layout(plan, images, layout, store, console)
     reference = Reference.parse(plan.reference)
     archives = _write_archives(reference, images, output, store) if output else ()

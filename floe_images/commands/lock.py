@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from floe_images.commands.options import as_json as json_option
-from floe_images.commands.options import spec_file
+from floe_images.commands.options import find_links, spec_file
 from floe_images.errors import LockMissingError, UsageError
 from floe_images.lock.changes import Change, changes
 from floe_images.lock.codec import read_lock, write_lock
@@ -35,13 +35,7 @@ _EVERYTHING = "*"
 )
 @click.option("--export", type=click.Choice(["pylock"]), help="Write the Python part as PEP 751, with URLs.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where --export writes; stdout unless given.")
-@click.option(
-    "--find-links",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    multiple=True,
-    metavar="FOLDER",
-    help="A folder of wheels and sdists that serves as well as an index. May be repeated.",
-)
+@find_links
 @json_option
 @click.pass_obj
 def command(
@@ -51,7 +45,7 @@ def command(
     upgrade: tuple[str, ...],
     export: str | None,
     output: Path | None,
-    find_links: tuple[Path, ...],
+    folders: tuple[Path, ...],
     as_json: bool,
 ) -> int:
     """Resolve everything that enters the image into floe.lock, by name, size and sha256.
@@ -68,10 +62,10 @@ def command(
         check_fresh(load_lock(path), loaded.spec, path.name)
         _tell(console, path, load_lock(path), (), as_json, changed=False)
     elif export:
-        _export(console, loaded, load_lock(path), output, find_links)
+        _export(console, loaded, load_lock(path), output, folders)
     else:
         previous = load_lock(path) if path.exists() else None
-        lock = update_lock(loaded, console, previous=previous, upgrade=upgrade, folders=find_links)
+        lock = update_lock(loaded, console, previous=previous, upgrade=upgrade, folders=folders)
         changed = save_lock(path, lock)
         # A first lock adds everything: nobody reads that list.
         parts = changes(previous, lock) if previous else ()

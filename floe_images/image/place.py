@@ -15,6 +15,7 @@ SHA256 = "blobs/sha256"
 DOCKER_MANIFEST = "manifest.json"
 # Where `floe build` leaves the layout and `floe inspect` looks for it, beside floe.yaml.
 DEFAULT_LAYOUT = ".floe/image"
+DEBUG_LAYOUT = ".floe/image-debug"
 
 
 def blob(digest: Digest) -> str:

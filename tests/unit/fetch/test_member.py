@@ -61,7 +61,11 @@ def test_no_such_member_says_what_is_close(tmp_path: Path) -> None:
     assert caught.value.hint == "did you mean p-1/data/flights.csv?"
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", tarred({"a": ROWS})[:-40], zipped({"a": ROWS})[:-10]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"hello", tarred({"a": ROWS})[:-40], zipped({"a": ROWS})[:-10]],
+    ids=["empty", "text", "cut-tar", "cut-zip"],
+)
 def test_no_archive(data: bytes, tmp_path: Path) -> None:
     with pytest.raises((HostileArchiveError, ResolveError)) as caught:
         read(tmp_path, "p.tar.gz", data, "b")

@@ -18,7 +18,9 @@ def both(flights: BuiltProject, tmp_path_factory: pytest.TempPathFactory) -> tup
     """The same project's image and its debug image."""
     folder = copy_project(flights, tmp_path_factory.mktemp("debug") / "flights")
     spec = (folder / "floe.yaml").read_text()
-    (folder / "floe.yaml").write_text(spec.replace("  max_size: 2GB\n", "  max_size: 2GB\n  debug: true\n"))
+    (folder / "floe.yaml").write_text(
+        spec.replace("  max_size: 2GB\n", "  max_size: 2GB\n  debug: true\n  tag: debugged\n")
+    )
     stale = floe(folder, "build", "--debug", check=False)
     assert stale.returncode != 0, "a lock without a shell serves no debug image"
     floe(folder, "lock")
@@ -41,7 +43,8 @@ def test_without_image_debug_there_is_none(flights: BuiltProject) -> None:
 
 def test_its_own_name_tag_layout_and_archives(both: tuple[BuiltProject, BuiltProject], flights: BuiltProject) -> None:
     plain, debug = both
-    assert (plain.reference, debug.reference) == (flights.reference, "localhost/flights-debug:latest-debug")
+    assert plain.reference == "localhost/flights:debugged"
+    assert debug.reference == "localhost/flights-debug:debugged-debug"
     assert plain.layout != debug.layout
     assert plain.layout.is_dir()
     assert plain.digest != debug.digest

@@ -185,3 +185,22 @@ def python_inside(
 def inside(name: str) -> str:
     """The source of a program for `python_inside`, from tests/support/inside."""
     return (Path(__file__).parent / "inside" / f"{name}.py").read_text()
+
+
+# Modules that a distribution brings and that cannot be imported here, with what Python says.
+NOT_IMPORTABLE = {
+    "adbc_driver_duckdb": "No module named 'adbc_driver_manager'",  # an extra of DuckDB's that nothing here asks for
+    "git": "Bad git executable",  # GitPython without git; whoever needs it finds out at once
+}
+
+
+def assert_all_import(found: dict[str, Any], project: BuiltProject) -> None:
+    """Hold what ``inside("imports")`` printed against the lock: every distribution brought modules, all import."""
+    unexpected = {
+        module: said for module, said in found["failed"].items() if NOT_IMPORTABLE.get(module, "\0") not in said
+    }
+    assert unexpected == {}
+    assert found["rootless"] == []
+    assert len(found["imported"]) == len(project.lock.wheels) + 1
+    assert "dbt" in found["imported"]["dbt-core"]
+    assert sum(map(len, found["imported"].values())) >= len(project.lock.wheels)

@@ -17,7 +17,7 @@ def roots(distribution):
     packages = {parts[:-1] for parts in files if parts[-1] == "__init__.py" and len(parts) > 1}
     top = {parts for parts in packages if not any(parts[:n] in packages for n in range(1, len(parts)))}
     single = {(found.group(1),) for parts in files if len(parts) == 1 and (found := MODULE.match(parts[0]))}
-    # A namespace's modules, such as google/protobuf/… is a package, but google/auth is not always one.
+    # A namespace may also have modules of its own beside its packages.
     inner = {
         (*parts[:-1], found.group(1))
         for parts in files

@@ -29,7 +29,8 @@ def roots(distribution):
 
 skipped = set(sys.argv[1:])
 imported, failed, rootless = {}, {}, []
-for distribution in importlib.metadata.distributions():
+# Listed before anything is imported: setuptools puts packages of its own on the path.
+for distribution in list(importlib.metadata.distributions()):
     name = distribution.metadata["Name"]
     modules = [module for module in roots(distribution) if module not in skipped]
     imported[name] = []

@@ -22,6 +22,8 @@ _ENV = (
     ("DBT_SEND_ANONYMOUS_USAGE_STATS", "false"),
     ("DBT_TARGET_PATH", "/tmp/dbt/target"),  # noqa: S108
     ("DO_NOT_TRACK", "1"),
+    # dagster-dbt imports GitPython, which refuses to be imported where there is no git unless it is told to be quiet.
+    ("GIT_PYTHON_REFRESH", "quiet"),
     ("HOME", "/tmp"),  # noqa: S108
     ("LANG", "C.UTF-8"),
     ("PATH", f"/{SCRIPTS}:/usr/bin"),

@@ -191,7 +191,6 @@ def inside(name: str) -> str:
 NOT_IMPORTABLE = {
     "adbc_driver_duckdb": "No module named 'adbc_driver_manager'",  # an extra of DuckDB's that nothing here asks for
     "vertex_ray": "cannot import name 'bigquery_storage'",  # an extra of google-cloud-aiplatform's: Ray
-    "git": "Bad git executable",  # GitPython without git; whoever needs it finds out at once
 }
 
 

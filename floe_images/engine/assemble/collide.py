@@ -22,6 +22,7 @@ from floe_images.engine.assemble.wheel import WHEEL_RULES, WheelSource, kept
 from floe_images.engine.assemble.wheel_layout import Placed, read_layout, site_path
 from floe_images.engine.assemble.wheel_zip import WheelZip
 from floe_images.engine.store import Store
+from floe_images.engine.verified import verified
 from floe_images.errors import CollisionError
 from floe_images.image.platform import Platform
 from floe_images.plan.model import ImagePlan, Plan, RuntimePart, WheelPart
@@ -113,6 +114,8 @@ def wheel_facts(source: WheelSource, *, sha256: str, store: Store) -> Facts:
     noted = store.recall(key)
     if isinstance(noted, dict) and all(isinstance(each, str) for each in noted.values()):
         return noted
+    if isinstance(source.path, Path):
+        verified(source.path, sha256, source.file_name)
     facts = read_facts(source)
     store.note(key, facts)
     return facts

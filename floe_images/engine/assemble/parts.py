@@ -16,6 +16,7 @@ from floe_images.engine.assemble.runtime_wheel import runtime_source
 from floe_images.engine.assemble.tree import read_tree, tree_entries
 from floe_images.engine.assemble.wheel import WHEEL_RULES, WheelSource, wheel_entries
 from floe_images.engine.store import Store
+from floe_images.engine.verified import verified
 from floe_images.image.platform import Platform
 from floe_images.plan.model import (
     DataPart,
@@ -80,8 +81,13 @@ def part_stream(part: Part, context: PartContext, *, platform: Platform) -> Part
 
 
 def _deb(part: DebPart, context: PartContext) -> PartStream:
-    path = context.files[part.deb.file.sha256]
-    return PartStream(key=deb_key(part), name=part.deb.name, entries=lambda: deb_entries(path, part))
+    file = part.deb.file
+    path = context.files[file.sha256]
+    return PartStream(
+        key=deb_key(part),
+        name=part.deb.name,
+        entries=lambda: deb_entries(verified(path, file.sha256, file.name), part),
+    )
 
 
 def _wheel(part: WheelPart, context: PartContext, platform: Platform) -> PartStream:
@@ -96,7 +102,7 @@ def _wheel(part: WheelPart, context: PartContext, platform: Platform) -> PartStr
         platform=part.platform,
         excluded=context.exclusions.of(part.wheel.name, part.platform),
     )
-    return _wheel_stream(source, file.sha256)
+    return _wheel_stream(source, file.sha256, context.files[file.sha256])
 
 
 def _runtime(part: RuntimePart) -> PartStream:
@@ -106,11 +112,18 @@ def _runtime(part: RuntimePart) -> PartStream:
     return _wheel_stream(source, hashlib.sha256(source.path).hexdigest())
 
 
-def _wheel_stream(source: WheelSource, sha256: str) -> PartStream:
+def _wheel_stream(source: WheelSource, sha256: str, path: Path | None = None) -> PartStream:
+    """``path`` is the source's where it lies in the cache."""
+
+    def entries() -> Entries:
+        if path is not None:
+            verified(path, sha256, source.file_name)
+        return wheel_entries(source)
+
     key = _key(
         "wheel", WHEEL_RULES, prune_rules().digest, source.name, sha256, source.platform, sorted(source.excluded)
     )
-    return PartStream(key=key, name=source.name, entries=lambda: wheel_entries(source))
+    return PartStream(key=key, name=source.name, entries=entries)
 
 
 def _files(part: FilesPart) -> PartStream:
@@ -143,7 +156,7 @@ def _data(part: DataPart, context: PartContext) -> PartStream:
     return PartStream(
         key=_key("data", part.place, data.sha256, data.size),
         name=data.name,
-        entries=lambda: data_entries(data, place=part.place, path=path),
+        entries=lambda: data_entries(data, place=part.place, path=verified(path, data.file.sha256, data.file.name)),
     )
 
 

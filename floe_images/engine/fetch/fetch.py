@@ -19,6 +19,7 @@ from floe_images.engine.fetch.http_errors import PageMissingError
 from floe_images.engine.fetch.request import FileRequest
 from floe_images.engine.fetch.simple import PythonIndex
 from floe_images.engine.store import Store, disk_error
+from floe_images.engine.verified import remember
 from floe_images.errors import (
     DiskError,
     DiskFullError,
@@ -84,7 +85,7 @@ def cached(requests: Iterable[FileRequest], store: Store) -> dict[str, Path]:
 
 def _cached(store: Store, request: FileRequest) -> Path | None:
     path = store.find("downloads", request.file.sha256)
-    # Its bytes were hashed before the rename; the size tells a file that a dying disk cut short.
+    # Its bytes are hashed when something is made from it; the size tells what a dying disk cut short.
     return path if path and path.stat().st_size == request.file.size else None
 
 
@@ -101,7 +102,7 @@ def _from_folders(store: Store, request: FileRequest, folders: Sequence[Path]) -
                     digest.update(chunk)
                     target.write(chunk)
             if digest.hexdigest() == request.file.sha256:
-                return store.adopt("downloads", request.file.sha256, temporary)
+                return _adopted(store, request.file.sha256, temporary)
             temporary.unlink()
         except OSError as error:
             raise disk_error(error, str(path)) from error
@@ -167,8 +168,14 @@ def _download(request: FileRequest, sources: Sources, store: Store, progress: Pr
                 )
             except PageMissingError:
                 continue
-            return store.adopt("downloads", file.sha256, partial)
+            return _adopted(store, file.sha256, partial)
     raise _gone(request)
+
+
+def _adopted(store: Store, sha256: str, hashed: Path) -> Path:
+    path = store.adopt("downloads", sha256, hashed)
+    remember(path, sha256)
+    return path
 
 
 @contextlib.contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from floe_images.engine.fetch.http import Http, hash_file
 from floe_images.engine.store import Store, disk_error
+from floe_images.engine.verified import remember, verified
+from floe_images.errors import WrongHashError
 from floe_images.lock.model import LockedFile
 
 
@@ -39,13 +42,16 @@ def obtain(url: str, size: int | None, sha256: str | None, *, http: Http, store:
     if local is not None:
         return local
     known = store.find("downloads", sha256) if sha256 else None
-    if known:
-        return known
+    if known and sha256:
+        with contextlib.suppress(WrongHashError):  # then it is gone, and comes anew
+            return verified(known, sha256, known.name)
     temporary = store.temporary("unknown")
     temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
         _, digest = http.download(url, temporary, size=size, sha256=sha256)
-        return store.adopt("downloads", digest, temporary)
+        path = store.adopt("downloads", digest, temporary)
+        remember(path, digest)
+        return path
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -13,7 +13,7 @@ import pytest
 from floe_images.engine.assemble import build
 from floe_images.engine.assemble.build import AssembledImage, assemble
 from floe_images.engine.store import Store
-from floe_images.errors import CollisionError, ImageTooBigError, InterpreterError
+from floe_images.errors import CollisionError, ImageTooBigError, InterpreterError, WrongHashError
 from floe_images.image.layer import LayerBlob
 from floe_images.image.platform import Platform
 from floe_images.lock.model import LockedDeb
@@ -120,6 +120,23 @@ def test_what_did_not_change_is_not_made_again(project: Project) -> None:
     assert [[layer.rebuilt for layer in image.layers] for image in again] == [[False, False]] * 2
     assert [[layer.rebuilt for layer in image.layers] for image in changed] == [[False, True]] * 2
     assert digests(first) == digests(again)
+
+
+def test_a_damaged_download_is_found_when_something_is_made_from_it_and_only_then(
+    project: Project, tmp_path: Path
+) -> None:
+    plan = project.plan(planned("opt/floe/x"))
+    project.assemble(plan)
+    path = next(iter(project.files.values()))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)  # of the same size
+    assert [layer.rebuilt for image in project.assemble(plan) for layer in image.layers] == [False] * 4
+    project.store = Store(tmp_path / "another")
+    with pytest.raises(WrongHashError, match="damaged in the cache; it was removed") as caught:
+        project.assemble(plan)
+    assert (caught.value.exit_code, caught.value.where, caught.value.hint) == (21, path.name, "run it again")
+    assert not path.exists()
 
 
 def test_how_many_jobs_does_not_matter(project: Project, tmp_path: Path) -> None:

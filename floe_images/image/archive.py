@@ -8,17 +8,16 @@ an index that names absent blobs breaks importers.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import secrets
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, cast
 
-from floe_images.errors import WrongHashError, disk_error
+from floe_images.errors import disk_error
 from floe_images.image import place
 from floe_images.image.build import BuiltImage
+from floe_images.image.cached import verified
 from floe_images.image.digest import Digest
 from floe_images.image.layout import BlobPath
 from floe_images.image.reference import Reference
@@ -28,7 +27,7 @@ from floe_images.image.words import CONTAINERD_NAME, MANIFEST, REF_NAME, Descrip
 def write_archive(path: Path, image: BuiltImage, *, reference: Reference, blob_path: BlobPath) -> None:
     """Write ``path`` anew: equal images give equal bytes. Each layer is verified as it is copied.
 
-    Raise WrongHashError where a layer in the cache is not what its name says, DiskError, DiskFullError.
+    Raise WrongHashError for a layer that was damaged in the cache (it is removed), DiskError, DiskFullError.
     """
     names = ((REF_NAME, str(reference)), (CONTAINERD_NAME, reference.canonical))
     manifest = Descriptor.of(MANIFEST, image.manifest, platform=image.platform, annotations=names)
@@ -80,29 +79,5 @@ def _add_bytes(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _add_blob(archive: tarfile.TarFile, digest: Digest, source: Path) -> None:
-    with _hashing(source, digest) as stream:
-        archive.addfile(_entry(place.blob(digest), size=source.stat().st_size), stream)
-
-
-@contextlib.contextmanager
-def _hashing(source: Path, digest: Digest) -> Iterator[IO[bytes]]:
-    with open(source, "rb") as stream:
-        reader = _HashingReader(stream)
-        yield cast("IO[bytes]", reader)
-    if reader.sha256.hexdigest() != digest.hex:
-        raise WrongHashError(
-            "a layer in the cache is damaged",
-            where=str(source),
-            hint="run `floe cache prune`, then build again",
-        )
-
-
-class _HashingReader:
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream = stream
-        self.sha256 = hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        data = self.stream.read(size)
-        self.sha256.update(data)
-        return data
+    with verified(source, digest) as reader:
+        archive.addfile(_entry(place.blob(digest), size=source.stat().st_size), cast("IO[bytes]", reader))

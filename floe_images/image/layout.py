@@ -7,17 +7,18 @@ the folder is the old layout or the new one, whole.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from floe_images.errors import DiskError, UsageError, WrongHashError, disk_error
+from floe_images.errors import UsageError, disk_error
 from floe_images.image import place
 from floe_images.image.build import BuiltImage, build_index, index_descriptor
+from floe_images.image.cached import remove_damaged, verified, verify_blob
 from floe_images.image.digest import Digest
+from floe_images.image.layer import LayerBlob
 from floe_images.image.reference import Reference
 from floe_images.image.words import CONTAINERD_NAME, REF_NAME, Annotations, ImageIndex
 
@@ -36,31 +37,78 @@ def write_layout(
     """Make ``folder`` the layout of ``images`` under one nested index named ``reference``; the index's digest.
 
     ``annotations`` belong to the index. Layers are hard links to ``blob_path``'s files where the file system allows
-    it, else verified copies. Other files in ``folder`` are left alone. Raise UsageError where ``folder`` has ``blobs``
-    or ``index.json`` that are no layout's, DiskError or DiskFullError where it cannot be written.
+    it, else copies; one that an earlier run made is hashed before it enters the folder. Other files in ``folder`` are
+    left alone, and where the write fails, what it placed goes again. Raise UsageError where ``folder`` has ``blobs``
+    or ``index.json`` that are no layout's, WrongHashError for a layer that was damaged in the cache (it is removed),
+    DiskError or DiskFullError where it cannot be written.
     """
     index = build_index(images, annotations=annotations)
     names = ((REF_NAME, str(reference)), (CONTAINERD_NAME, reference.canonical))
-    top = ImageIndex(manifests=(index_descriptor(index, annotations=names),))
+    top = ImageIndex(manifests=(index_descriptor(index, annotations=names),)).json_bytes()
     small = {Digest.of(data): data for image in images for data in (image.config, image.manifest)}
     small[Digest.of(index)] = index
-    layers = {Digest.parse(layer.digest): layer.size for image in images for layer in image.layers}
+    layers = _layers(images)
+    placed = _Placed()
     try:
-        _prepare(folder)
+        _prepare(folder, placed)
         for digest, data in small.items():
-            if not _is_there(folder, digest, len(data)):
-                _replace(folder / place.blob(digest), data, mode=0o444)
-        for digest, size in layers.items():
-            if not _is_there(folder, digest, size):
-                _place_blob(folder, digest, size, blob_path(digest))
-        _replace(folder / place.INDEX_JSON, top.json_bytes())
+            path = folder / place.blob(digest)
+            if _content(path, len(data)) != data:
+                placed.file(path)
+                _replace(path, data, mode=0o444)
+        for digest, layer in layers.items():
+            if not _is_there(folder, layer, blob_path(digest)):
+                placed.file(folder / place.blob(digest))
+                _place_blob(folder, layer, blob_path(digest))
+        _replace(folder / place.INDEX_JSON, top)
         _remove_others(folder, {*small, *layers})
-    except OSError as error:
-        raise disk_error(error, str(folder)) from error
+    except (Exception, KeyboardInterrupt) as error:
+        if _content(folder / place.INDEX_JSON, len(top)) != top:
+            placed.remove()
+        if isinstance(error, OSError):
+            raise disk_error(error, str(folder)) from error
+        raise
     return Digest.of(index)
 
 
-def _prepare(folder: Path) -> None:
+def _layers(images: Sequence[BuiltImage]) -> dict[Digest, LayerBlob]:
+    """Every layer once; of two that are equal the one that this run made."""
+    found: dict[Digest, LayerBlob] = {}
+    for image in images:
+        for layer in image.layers:
+            digest = Digest.parse(layer.digest)
+            if layer.rebuilt or digest not in found:
+                found[digest] = layer
+    return found
+
+
+class _Placed:
+    """The files and folders that were not there before this write."""
+
+    def __init__(self) -> None:
+        self._files: list[Path] = []
+        self._folders: list[Path] = []
+
+    def file(self, path: Path) -> None:
+        if not path.exists():
+            self._files.append(path)
+
+    def folder(self, path: Path) -> None:
+        """Make ``path`` and its parents."""
+        missing = [each for each in (path, *path.parents) if not each.exists()]
+        self._folders = [*missing, *self._folders]
+        path.mkdir(parents=True, exist_ok=True)
+
+    def remove(self) -> None:
+        for path in self._files:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        for path in self._folders:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _prepare(folder: Path, placed: _Placed) -> None:
     marker = folder / place.OCI_LAYOUT
     if not marker.exists():
         taken = [name for name in (place.INDEX_JSON, place.BLOBS) if (folder / name).exists()]
@@ -70,47 +118,50 @@ def _prepare(folder: Path) -> None:
                 where=str(folder),
                 hint="choose an empty folder",
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        placed.folder(folder)
+    if _content(marker, len(place.OCI_LAYOUT_BYTES)) != place.OCI_LAYOUT_BYTES:
+        placed.file(marker)
         _replace(marker, place.OCI_LAYOUT_BYTES)
-    (folder / place.SHA256).mkdir(parents=True, exist_ok=True)
+    placed.folder(folder / place.SHA256)
 
 
-def _is_there(folder: Path, digest: Digest, size: int) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return (folder / place.blob(digest)).stat().st_size == size
-    return False
+def _content(path: Path, size: int) -> bytes | None:
+    """The bytes of a file of ``size`` bytes; None where there is no such file, or it cannot be read."""
+    try:
+        return path.read_bytes() if path.stat().st_size == size else None
+    except OSError:
+        return None
 
 
-def _place_blob(folder: Path, digest: Digest, size: int, source: Path) -> None:
-    if source.stat().st_size != size:
-        raise DiskError(
-            "a layer in the cache is damaged",
-            where=str(source),
-            hint="run `floe cache prune`, then build again",
-        )
+def _is_there(folder: Path, layer: LayerBlob, source: Path) -> bool:
+    path = folder / place.blob(Digest.parse(layer.digest))
+    try:
+        if path.stat().st_size != layer.size:
+            return False
+        # What had to be made anew may have been damaged where it lay, and a link to it with it.
+        return not layer.rebuilt or path.samefile(source)
+    except FileNotFoundError:
+        return False
+
+
+def _place_blob(folder: Path, layer: LayerBlob, source: Path) -> None:
+    if source.stat().st_size != layer.size:
+        raise remove_damaged(source)
+    digest = Digest.parse(layer.digest)
     target = folder / place.blob(digest)
     with _temporary(target) as temporary:
         try:
             os.link(source, temporary)
         except OSError:
             # Another file system, or one without hard links.
-            _copy_verified(source, temporary, digest)
+            with verified(source, digest) as reader, open(temporary, "wb") as writer:
+                while chunk := reader.read():
+                    writer.write(chunk)
+        else:
+            if not layer.rebuilt:
+                verify_blob(source, digest)
         temporary.chmod(0o444)
         temporary.replace(target)
-
-
-def _copy_verified(source: Path, target: Path, digest: Digest) -> None:
-    sha256 = hashlib.sha256()
-    with open(source, "rb") as reader, open(target, "wb") as writer:
-        while chunk := reader.read(1 << 20):
-            sha256.update(chunk)
-            writer.write(chunk)
-    if sha256.hexdigest() != digest.hex:
-        raise WrongHashError(
-            "a layer in the cache is damaged",
-            where=str(source),
-            hint="run `floe cache prune`, then build again",
-        )
 
 
 def _replace(path: Path, data: bytes, *, mode: int = 0o644) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from floe_images.errors import DiskError, UsageError, WrongHashError
+from floe_images.errors import DiskFullError, UsageError, WrongHashError
 from floe_images.image.archive import write_archive
 from floe_images.image.build import BuiltImage, build_image, build_index
 from floe_images.image.contents import read_contents
@@ -165,15 +167,101 @@ def test_a_folder_with_other_blobs_is_refused(tmp_path: Path, blobs: Blobs, both
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["blobs"]
 
 
-def test_a_damaged_layer_in_the_cache_is_said(tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...]) -> None:
+def _damage(path: Path) -> None:
+    """Another last byte; the length stays."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def _of_before(image: BuiltImage) -> BuiltImage:
+    """The image with every layer from an earlier run's cache."""
+    return replace(image, layers=tuple(replace(layer, rebuilt=False) for layer in image.layers))
+
+
+def test_a_cut_layer_in_the_cache_is_removed(tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...]) -> None:
     path = blobs.path(Digest.parse(both[0].layers[1].digest))
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DiskError, match="damaged"):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(WrongHashError, match="damaged in the cache; it was removed"):
         _write(tmp_path / "out", blobs, *both)
-    with pytest.raises(WrongHashError, match="damaged"):
+    assert not path.exists()
+    assert not (tmp_path / "out").exists()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(WrongHashError, match="damaged in the cache; it was removed"):
         write_archive(tmp_path / "a.tar", both[0], reference=REFERENCE, blob_path=blobs.path)
+    assert not path.exists()
     assert not list(tmp_path.glob("*.tar*"))
     assert not list(tmp_path.glob(".a.tar*"))
+
+
+def test_a_damaged_layer_of_an_earlier_run_enters_no_layout(
+    tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...]
+) -> None:
+    path = blobs.path(Digest.parse(both[0].layers[1].digest))
+    _damage(path)
+    with pytest.raises(WrongHashError, match="damaged in the cache; it was removed") as raised:
+        _write(tmp_path / "out", blobs, *(_of_before(image) for image in both))
+    assert raised.value.where == str(path)
+    assert not path.exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_layer_that_was_made_anew_replaces_its_damaged_link(
+    tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...]
+) -> None:
+    digest = Digest.parse(both[0].layers[1].digest)
+    whole = blobs.path(digest).read_bytes()
+    _write(tmp_path / "out", blobs, *both)
+    _damage(blobs.path(digest))
+    with pytest.raises(WrongHashError):
+        write_archive(tmp_path / "a.tar", both[0], reference=REFERENCE, blob_path=blobs.path)
+    blobs.path(digest).write_bytes(whole)  # as the next run makes it
+    _write(tmp_path / "out", blobs, *both)
+    assert _problems(tmp_path / "out") == ()
+
+
+def test_damaged_small_blobs_of_a_layout_are_written_anew(
+    tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...]
+) -> None:
+    folder = tmp_path / "out"
+    index = _write(folder, blobs, *both)
+    for digest in (index, both[0].config_digest, both[1].manifest_digest):
+        _damage(folder / "blobs/sha256" / digest.hex)
+    (folder / "oci-layout").write_bytes(b"")
+    assert _write(folder, blobs, *both) == index
+    assert _problems(folder) == ()
+    assert json.loads((folder / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
+
+
+@pytest.mark.parametrize("stop_at", range(1, 9))
+def test_a_full_disk_leaves_the_folder_as_it_was(
+    tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...], monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    real, steps = Path.replace, 0
+
+    def full(self: Path, target: Path) -> Path:
+        nonlocal steps
+        steps += 1
+        if steps >= stop_at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, target)
+
+    def tree(folder: Path) -> dict[str, bytes | None]:
+        found = (path for path in folder.rglob("*"))
+        return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in found}
+
+    changed = [sample_image(blobs, platform, "changed") for platform in (AMD64, ARM64)]
+    _write(tmp_path / "old", blobs, *both)
+    before = tree(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        for folder in (tmp_path / "new" / "image", tmp_path / "old"):
+            steps = 0
+            with pytest.raises(DiskFullError):
+                _write(folder, blobs, *changed)
+    assert tree(tmp_path) == before
 
 
 def test_archive_is_a_layout_and_a_docker_archive_of_one_platform(

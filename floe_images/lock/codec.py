@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 
 from floe_images.lock.model import LOCK_VERSION, Lock, LockedData, LockedDeb, LockedFile, LockedWheel
 from floe_images.lock.reader import read_lock
+from floe_images.lock.seal import seal
 
 __all__ = ["read_lock", "write_lock"]
 
@@ -20,7 +21,7 @@ _HEAD = """\
 
 
 def write_lock(lock: Lock) -> bytes:
-    """The lock as UTF-8 TOML (https://toml.io/en/v1.0.0), sorted, with a final newline."""
+    """The lock as UTF-8 TOML (https://toml.io/en/v1.0.0), sorted and sealed, with a final newline."""
     lines = [
         _HEAD,
         f"version = {LOCK_VERSION}",
@@ -37,7 +38,7 @@ def write_lock(lock: Lock) -> bytes:
     ]
     while lines[-1] == "":
         lines.pop()
-    return ("\n".join(lines) + "\n").encode()
+    return seal(("\n".join(lines) + "\n").encode())
 
 
 def _debian(lock: Lock) -> Iterable[str]:

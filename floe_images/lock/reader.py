@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from floe_images.errors import LockFormatError
 from floe_images.image.platform import Platform
 from floe_images.lock.model import LOCK_VERSION, DebianSnapshot, Lock, LockedData, LockedDeb, LockedFile, LockedWheel
+from floe_images.lock.names import is_deb_of, is_wheel_for, is_wheel_of
+from floe_images.lock.seal import is_sealed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,6 +22,8 @@ else:
 
 LOCK_LIMIT = 32 * 1024 * 1024  # bytes; a lock of 300 packages is about 150 kB
 _FILE_LIMIT = 64 * 1024**3  # bytes
+_TIME_LIMIT = 1 << 33  # seconds; SOURCE_DATE_EPOCH has the same bound
+_HINT = "restore it from version control, or delete it and run `floe lock`"
 _T = TypeVar("_T")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -28,9 +32,6 @@ _PYTHON_VERSION = re.compile(r"([0-9]+!)?[0-9]+(\.[0-9]+)*[A-Za-z0-9.+_-]{0,80}"
 _PYTHON = re.compile(r"3\.[0-9]{1,2}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.(tar\.gz|tar\.bz2|tar\.xz|zip|whl)")
-_WHEEL = re.compile(
-    r"(?P<name>[A-Za-z0-9._]+)-(?P<version>[A-Za-z0-9._+!]+)(-[0-9][A-Za-z0-9_.]*)?(-[A-Za-z0-9_.]+){3}\.whl"
-)
 _DEBIAN_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}")
 _DEBIAN_VERSION = re.compile(r"([0-9]+:)?[0-9][A-Za-z0-9.+~:-]{0,120}")
 _POOL = re.compile(r"pool(/[A-Za-z0-9][A-Za-z0-9.+~_:%-]{0,200}){2,8}\.deb")
@@ -43,19 +44,25 @@ def read_lock(data: bytes, where: str) -> Lock:
     """The lock in ``data``; ``where`` is the file's name for messages. Raise LockFormatError for anything else."""
     if len(data) > LOCK_LIMIT:
         raise LockFormatError(f"larger than {LOCK_LIMIT} bytes, so not a lock", where=where)
+    if not data.strip():
+        raise LockFormatError("is empty", where=where, hint=_HINT)
     try:
         document = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        hint = "restore it from version control, or remove it and run `floe lock`"
-        raise LockFormatError(f"not readable as TOML: {reason}", where=where, hint=hint) from None
-    version = document.pop("version", None)
+        raise LockFormatError(f"not readable as TOML: {reason}", where=where, hint=_HINT) from None
+    if "version" not in document:
+        raise LockFormatError("names no lock version, so it is no lock", where=where, hint=_HINT)
+    version = document.pop("version")
     if version != LOCK_VERSION or isinstance(version, bool):
         raise LockFormatError(
             f"lock version {version!r:.40}, and this floe reads version {LOCK_VERSION}",
             where=where,
-            hint="use the floe that wrote it, or remove it and run `floe lock`",
+            hint="use the floe that wrote it, or delete it and run `floe lock`",
         )
+    if not is_sealed(data):
+        raise LockFormatError("was edited by hand or badly merged", where=where, hint=_HINT)
+    document.pop("content", None)
     return _lock(_Table(document, where, ""))
 
 
@@ -71,8 +78,7 @@ class _Table:
 
     def wrong(self, reason: str, key: str = "") -> LockFormatError:
         path = ".".join(part for part in (self.path, key) if part)
-        hint = "restore it from version control, or remove it and run `floe lock`"
-        return LockFormatError(f"{path}: {reason}" if path else reason, where=self.where, hint=hint)
+        return LockFormatError(f"{path}: {reason}" if path else reason, where=self.where, hint=_HINT)
 
     def take(self, key: str, kind: type[_T]) -> _T:
         value = self.rows.pop(key, None)
@@ -98,6 +104,8 @@ class _Table:
         value = self.take(key, datetime)
         if value.utcoffset() != timedelta(0) or value.year < 1970:
             raise self.wrong("a time in UTC is expected", key)
+        if value.timestamp() >= _TIME_LIMIT:
+            raise self.wrong(f"the year {value.year} is too far ahead", key)
         return int(value.timestamp())
 
     def table(self, key: str) -> _Table:
@@ -159,6 +167,10 @@ def _lock(table: _Table) -> Lock:
     )
     debian.end()
     table.end()
+    for platform, debs in lock.debian:
+        for deb in debs:
+            if deb.architecture not in ("all", platform.architecture):
+                raise packages.wrong(f"{deb.name} is for {deb.architecture}", str(platform))
     missing = [str(platform) for platform in lock.platforms if platform not in dict(lock.debian)]
     if missing:
         raise packages.wrong(f"nothing for {', '.join(missing)}")
@@ -186,6 +198,8 @@ def _deb(table: _Table) -> LockedDeb:
         source=table.text("source", _DEBIAN_NAME),
         file=file,
     )
+    if not is_deb_of(deb):
+        raise table.wrong(f"{file.name[:80]!r} is not {deb.name} {deb.version} for {deb.architecture}", "pool")
     table.end()
     return deb
 
@@ -198,10 +212,11 @@ def _wheel(table: _Table) -> LockedWheel:
     )
     if not wheel.files:
         raise table.wrong("no file", "files")
-    for _, file in wheel.files:
-        found = _WHEEL.fullmatch(file.name)
-        if not found or re.sub(r"[-_.]+", "-", found["name"]).lower() != wheel.name:
-            raise table.wrong(f"{file.name[:80]!r} is not a wheel of {wheel.name}", "files")
+    for platform, file in wheel.files:
+        if not is_wheel_of(wheel, file.name):
+            raise table.wrong(f"{file.name[:80]!r} is not a wheel of {wheel.name} {wheel.version}", "files")
+        if not is_wheel_for(platform, file.name):
+            raise table.wrong(f"{file.name[:80]!r} is not a wheel for {platform or 'every platform'}", "files")
     table.end()
     return wheel
 

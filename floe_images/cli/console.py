@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import threading
@@ -58,9 +60,17 @@ class TextConsole:
             self.note(f"[{time.monotonic() - self._started:.1f} s] {text}")
 
     def result(self, text: str) -> None:
+        """Raise DiskFullError or DiskError where stdout takes nothing; a pipe that broke stays a BrokenPipeError."""
         with self._lock:
             self._finish_works()
-            _write(self._out, self.clean(text))
+            try:
+                _write(self._out, self.clean(text))
+            except OSError as error:
+                if error.errno == errno.EPIPE:
+                    raise
+                from floe_images.cli.streams import result_error
+
+                raise result_error(error) from error
 
     def json(self, value: object) -> None:
         import json
@@ -104,7 +114,9 @@ class TextConsole:
         bars = [work.bar for work in self._works.values() if work.bar is not None]
         for bar in bars:
             bar.clear()
-        _write(self._err, self.clean(text))
+        # Talk that nobody can hear must not stop the work.
+        with contextlib.suppress(OSError):
+            _write(self._err, self.clean(text))
         for bar in bars:
             bar.refresh()
 

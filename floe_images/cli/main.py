@@ -5,6 +5,7 @@ A verb's module is imported when the verb is run, so that ``floe --help`` costs 
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -15,6 +16,7 @@ import click
 
 from floe_images import __version__
 from floe_images.cli.console import TextConsole
+from floe_images.cli.streams import drop_broken_streams, open_streams
 from floe_images.errors import FloeError, SpecError
 
 # Every verb: the module of its name in `commands/` has a click command `command`.
@@ -31,6 +33,7 @@ VERBS = {
 }
 _BROKEN_PIPE = 128 + 13
 _INTERRUPTED = 130
+_STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
 
 
 class _Verbs(click.Group):
@@ -54,7 +57,7 @@ class _Verbs(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], VERBS, n=1)
-            ctx.fail("there is no such verb" + (f"; did you mean {near[0]}?" if near else ""))
+            ctx.fail(f"there is no verb {args[0]!r}" + (f"; did you mean {near[0]}?" if near else ""))
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
@@ -64,15 +67,23 @@ class _Verbs(click.Group):
         return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
-@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
 @click.version_option(__version__, prog_name="floe", message="%(prog)s %(version)s")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 @click.option("--color/--no-color", default=None, help="Colour on stderr; by default on a terminal without NO_COLOR.")
-@click.pass_obj
-def cli(console: TextConsole, verbose: bool, color: bool | None) -> None:
+@click.pass_context
+def cli(ctx: click.Context, verbose: bool, color: bool | None) -> None:
     """From one floe.yaml to a hardened, reproducible data platform image."""
+    console: TextConsole = ctx.obj
     console.verbose = verbose
     console.color = console.color if color is None else color
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def run(arguments: list[str], console: TextConsole) -> int:
@@ -89,8 +100,7 @@ def run(arguments: list[str], console: TextConsole) -> int:
         console.error(str(error), error.hint)
         return error.exit_code
     except FloeError as error:
-        console.error(str(error), error.hint)
-        return error.exit_code
+        return _tell(error, console)
     except click.UsageError as error:
         verb = error.ctx.command_path if error.ctx else "floe"
         console.error(error.format_message(), f"`{verb} --help` shows what there is")
@@ -102,9 +112,10 @@ def run(arguments: list[str], console: TextConsole) -> int:
         console.error("interrupted")
         return _INTERRUPTED
     except SystemExit:  # click's answer to a pipe whose other end has gone
-        _close_pipes()
         return _BROKEN_PIPE
     except Exception as error:  # a bug, or a machine at its end
+        if isinstance(error, OSError) and error.filename is None and error.errno in _STREAM_ERRORS:
+            return _tell(_of_stream(error), console)  # help and version, which click writes
         from floe_images.cli.crash import report
 
         return report(error, console)
@@ -112,18 +123,24 @@ def run(arguments: list[str], console: TextConsole) -> int:
         console.close()
 
 
-def _close_pipes() -> None:
-    # Else the interpreter flushes once more while it ends, and complains.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
+def _tell(error: FloeError, console: TextConsole) -> int:
+    console.error(str(error), error.hint)
+    return error.exit_code
+
+
+def _of_stream(error: OSError) -> FloeError:
+    from floe_images.cli.streams import result_error
+
+    return result_error(error)
 
 
 def main() -> None:
     """The entry point of ``floe`` and of ``python -m floe_images``."""
     # Starting makes many objects and no garbage: looking for it at the default pace is a tenth of the start.
     gc.set_threshold(100_000, 50, 100)
+    open_streams()
     code = run(sys.argv[1:], TextConsole())
+    drop_broken_streams()
     # The interpreter looks through everything once more while it ends; what is frozen is passed over.
     gc.freeze()
     sys.exit(code)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 from floe_images.commands.options import as_json as json_option
+from floe_images.errors import UsageError
 from floe_images.progress import Console
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -14,13 +17,17 @@ _WHAT = {
     "blobs": "finished layers",
     "memo": "notes of what was found out once",
     "trees": "unpacked interpreters",
+    "uv": "uv's own cache, where it cannot have its usual place",
     "tmp": "what runs are writing, or have left",
 }
 
 
-@click.group()
-def command() -> None:
-    """Show or prune the cache. It lies in FLOE_CACHE_DIR, or in the user's cache folder."""
+@click.group(invoke_without_command=True, no_args_is_help=False)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Show or prune the cache. It lies in FLOE_CACHE_DIR, or in the user's cache folder. By itself it is `size`."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(size, as_json=False)
 
 
 @command.command()
@@ -31,7 +38,10 @@ def size(console: Console, as_json: bool) -> None:
     from floe_images.engine.store import default_store
 
     store = default_store()
-    sizes = store.sizes()
+    try:
+        sizes = store.sizes()
+    except OSError as error:
+        raise store.failure(error) from error
     total = sum(found for _, found in sizes.values())
     if as_json:
         parts = {kind: {"files": files, "bytes": found} for kind, (files, found) in sizes.items()}
@@ -51,13 +61,15 @@ def size(console: Console, as_json: bool) -> None:
 @click.pass_obj
 def prune(console: Console, days: float | None, as_json: bool) -> None:
     """Remove what is in the cache; a later build fetches and packs it again."""
-    from floe_images.engine.store import default_store, disk_error
+    from floe_images.engine.store import default_store
 
+    if days is not None and not math.isfinite(days):
+        raise UsageError(f"--days {days} is not a number of days", hint="for example --days 30")
     store = default_store()
     try:
         freed = store.prune(keep_days=days)
     except OSError as error:
-        raise disk_error(error, str(store.root)) from error
+        raise store.failure(error) from error
     if as_json:
         console.json({"folder": str(store.root), "freed": freed})
     else:

@@ -75,8 +75,16 @@ def test_an_unknown_verb() -> None:
     assert floe("vaildate") == (
         2,
         "",
-        "error: there is no such verb; did you mean validate?\nhint: `floe --help` shows what there is\n",
+        "error: there is no verb 'vaildate'; did you mean validate?\nhint: `floe --help` shows what there is\n",
     )
+
+
+def test_no_verb_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert floe("--help").code == 0
+    shown = capsys.readouterr().out
+    assert "Verbs:" in shown
+    assert floe() == (0, "", "")
+    assert capsys.readouterr().out == shown
 
 
 def test_an_unknown_option() -> None:

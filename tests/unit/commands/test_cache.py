@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from floe_images.cli.console import TextConsole
 from floe_images.cli.main import run
 from floe_images.commands.cache import human
+from floe_images.engine.store import Store
 
 
 @pytest.fixture
@@ -36,6 +39,14 @@ def test_size(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1].split() == ["4.7", "kB", "in", "all"]
 
 
+def test_without_a_verb_it_is_the_size(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cache", "size"], TextConsole()) == 0
+    shown = capsys.readouterr().out
+    assert run(["cache"], TextConsole()) == 0
+    assert capsys.readouterr().out == shown
+    assert shown.startswith(f"{cache}\n")
+
+
 def test_size_as_json(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["cache", "size", "--json"], TextConsole()) == 0
     told = json.loads(capsys.readouterr().out)
@@ -53,6 +64,32 @@ def test_prune_everything(cache: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert run(["cache", "prune", "--json"], TextConsole()) == 0
     assert json.loads(capsys.readouterr().out) == {"folder": str(cache), "freed": 4700}
     assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def test_prune_refuses_while_a_run_uses_the_cache(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Store(cache).in_use():
+        assert run(["cache", "prune"], TextConsole()) == 2
+        assert f"process {os.getpid()} is working with the cache" in capsys.readouterr().err
+        assert (cache / "downloads/a").exists()
+    assert run(["cache", "prune"], TextConsole()) == 0
+    assert not (cache / "downloads/a").exists()
+
+
+def test_prune_spares_what_a_live_process_writes_and_takes_what_a_dead_one_left(cache: Path) -> None:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    (cache / "tmp").mkdir()
+    names = [f"in-use.{done.pid}.ab", f"layer-x.{done.pid}.ab", f"layer-x.{os.getpid()}.ab", "partial-a.kept"]
+    for name in names:
+        (cache / "tmp" / name).touch()
+    assert run(["cache", "prune"], TextConsole()) == 0
+    assert [path.name for path in (cache / "tmp").iterdir()] == [f"layer-x.{os.getpid()}.ab"]
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "-1", "-inf"])
+def test_days_that_are_no_number_of_days(cache: Path, days: str) -> None:
+    assert run(["cache", "prune", "--days", days], TextConsole()) == 2
+    assert (cache / "downloads/a").exists()
 
 
 @pytest.mark.parametrize(("amount", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2_340_000_000, "2.3 GB")])

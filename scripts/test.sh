@@ -13,17 +13,15 @@ if [ "$what" != acceptance ]; then
     mypy --no-error-summary
     lint-imports --no-cache | tail -1
     [ "$what" = lint ] && exit 0
-    without_engine=(tests/unit)
-    [ -d tests/golden ] && without_engine+=(tests/golden)
-    echo "== without an engine: ${without_engine[*]}"
-    pytest --quiet --numprocesses 2 --dist worksteal "${without_engine[@]}"
+    echo "== without an engine: tests/unit"
+    pytest --quiet --numprocesses 2 --dist worksteal tests/unit
 fi
 
 if [ -z "${FLOE_TEST_DOCKER_HOST:-}" ] && ! reason=$(python scripts/engine/engine.py why-not); then
     echo "NOT RUN, since $reason, and FLOE_TEST_DOCKER_HOST names no engine:" >&2
     for folder in tests/*/; do
         case $folder in
-        tests/unit/ | tests/golden/ | tests/support/ | tests/__pycache__/) ;;
+        tests/unit/ | tests/support/ | tests/__pycache__/) ;;
         *) echo "  $folder" >&2 ;;
         esac
     done
@@ -39,5 +37,5 @@ if [ "$what" = acceptance ]; then
     pytest --quiet -m acceptance --durations 20
 else
     echo "== on an engine, and behind mirrors"
-    pytest --quiet --ignore tests/unit --ignore tests/golden -m "not acceptance" --durations 20
+    pytest --quiet --ignore tests/unit -m "not acceptance" --durations 20
 fi

@@ -71,15 +71,6 @@ def read_contents(source: ImageSource, image: StoredImage) -> ImageContents:
     )
 
 
-def unpacked_sizes(source: ImageSource, image: StoredImage) -> tuple[int, ...]:
-    """The uncompressed length of each layer's tar, in bytes."""
-    sizes = []
-    for layer in image.layers:
-        with open_layer(source, layer) as tar:
-            sizes.append(_drain(tar))
-    return tuple(sizes)
-
-
 @contextmanager
 def open_layer(source: ImageSource, layer: StoredLayer) -> Iterator[IO[bytes]]:
     """The uncompressed tar of a layer as a stream. Raise UsageError for a compression that is not read here."""

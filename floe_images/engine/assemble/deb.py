@@ -53,12 +53,6 @@ def deb_key(part: DebPart) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_control(path: Path, where: str) -> DebControl:
-    """Raises HostileArchiveError, DiskError."""
-    with deb_archive.opened(path, where) as (control, _):
-        return _control(control, where)
-
-
 def deb_entries(path: Path, part: DebPart, *, rules: PruneRules | None = None) -> Entries:
     """The files and links of the package, then the folders that only exist by themselves, then its metadata.
 

@@ -90,15 +90,16 @@ def command(
     )
     loaded = load_spec(file)
     store = default_store()
-    lock = _lock(loaded, console, locked=locked or frozen, folders=folders)
-    plan = make_plan(loaded.spec, lock, options=options, rendered=rendered_files(loaded.spec, lock))
-    files = _fetch(plan, lock, loaded, store, console, frozen=frozen, folders=folders)
-    images = _assemble(plan, lock, files, loaded.base, store, console)
     layout = loaded.base / (DEBUG_LAYOUT if debug else DEFAULT_LAYOUT)
-    digest = _write_layout(plan, images, layout, store, console)
-    reference = Reference.parse(plan.reference)
-    archives = _write_archives(reference, images, output, store) if output else ()
-    loaded_image = _load(reference, images, archives, store, console) if load else None
+    with store.in_use():
+        lock = _lock(loaded, console, locked=locked or frozen, folders=folders)
+        plan = make_plan(loaded.spec, lock, options=options, rendered=rendered_files(loaded.spec, lock))
+        files = _fetch(plan, lock, loaded, store, console, frozen=frozen, folders=folders)
+        images = _assemble(plan, lock, files, loaded.base, store, console)
+        digest = _write_layout(plan, images, layout, store, console)
+        reference = Reference.parse(plan.reference)
+        archives = _write_archives(reference, images, output, store) if output else ()
+        loaded_image = _load(reference, images, archives, store, console) if load else None
     built = Built(
         reference=plan.reference, digest=digest, layout=layout, images=images, archives=archives, loaded=loaded_image
     )

@@ -107,15 +107,17 @@ def update_lock(
     reach = find_reach(loaded.spec.image.mirrors, loaded.base)
     for credential in reach.http.settings.credentials:
         console.hide(credential.password.reveal())
-    return resolve(
-        loaded.spec,
-        reach=reach,
-        store=default_store(),
-        progress=console,
-        previous=previous,
-        upgrade=Upgrade(everything=_EVERYTHING in upgrade, names=names),
-        folders=folders,
-    )
+    store = default_store()
+    with store.in_use():
+        return resolve(
+            loaded.spec,
+            reach=reach,
+            store=store,
+            progress=console,
+            previous=previous,
+            upgrade=Upgrade(everything=_EVERYTHING in upgrade, names=names),
+            folders=folders,
+        )
 
 
 def save_lock(path: Path, lock: Lock) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from floe_images.engine.assemble.deb import deb_entries
 from floe_images.engine.assemble.prune import PruneRules
-from floe_images.engine.store import Store, disk_error
+from floe_images.engine.store import Store
 from floe_images.engine.verified import verified
 from floe_images.errors import InterpreterError
 from floe_images.image.platform import Platform
@@ -80,7 +80,7 @@ def unpack_interpreter(debs: tuple[LockedDeb, ...], files: Mapping[str, Path], s
                 _unpack(verified(files[deb.file.sha256], deb.file.sha256, deb.file.name), deb, temporary, platform)
             tree = store.adopt("trees", key, temporary)
         except OSError as error:
-            raise disk_error(error, str(store.root)) from error
+            raise store.failure(error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     tree = tree.resolve()

@@ -23,7 +23,7 @@ from floe_images.engine.assemble.packer import (
     compressor_version,
     folder_mode,
 )
-from floe_images.engine.store import Store, disk_error
+from floe_images.engine.store import Store
 from floe_images.errors import CancelledError, CollisionError
 from floe_images.image.layer import LayerBlob
 
@@ -99,7 +99,7 @@ def write_layer(
         )
         store.adopt("blobs", blob.digest.removeprefix("sha256:"), temporary)
     except OSError as error:
-        raise disk_error(error, str(store.root)) from error
+        raise store.failure(error) from error
     finally:
         temporary.unlink(missing_ok=True)
     noted = {"digest": blob.digest, "diff_id": blob.diff_id, "size": blob.size, "tar_size": blob.tar_size}

@@ -1,4 +1,4 @@
-"""What a file's name says must be what the lock's row says: wheels by name, version and tags, debs by all three parts."""
+"""What a file's name says must be what the lock's row says: of a wheel name, version and tags, of a deb all of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TAG = re.compile(r"(?:manylinux\w*|linux)_(x86_64|aarch64)")
 
 
 def is_wheel_of(wheel: LockedWheel, file: str) -> bool:
-    """Whether a file name is one of a wheel of that name and version (the specification *binary distribution format*)."""
+    """Whether a file name is one of that name and version (PyPA's *binary distribution format*)."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
     from packaging.version import InvalidVersion, Version
 
@@ -30,7 +30,7 @@ def is_wheel_for(platform: Platform | None, file: str) -> bool:
 
 
 def is_deb_of(deb: LockedDeb) -> bool:
-    """Whether a deb's file name is NAME_VERSION_ARCHITECTURE.deb, the version's epoch left out (as Debian does) or not."""
+    """Whether a deb's file name is NAME_VERSION_ARCHITECTURE.deb, the epoch left out (as Debian does) or not."""
     full = deb.version.replace(":", "%3a")
     versions = (deb.version.partition(":")[2] or deb.version, deb.version, full)
     name = deb.file.name.replace("%3A", "%3a")

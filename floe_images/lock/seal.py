@@ -1,4 +1,4 @@
-"""The seal of floe.lock: a line with the sha256 of all other bytes, so that an edit by hand or a bad merge is noticed."""
+"""The seal of floe.lock: a line with the sha256 of all other bytes, so that an edit or a bad merge shows."""
 
 from __future__ import annotations
 

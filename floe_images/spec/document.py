@@ -24,6 +24,7 @@ _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _NULLS = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _LONGEST_NUMBER = 40
+_OWN = re.compile(r"['\"](?:<[a-z ]+>|[][{},:?@`%&*!|>-])['\"]")  # what PyYAML quotes of YAML itself
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,8 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if mark and error.problem and "'\\t'" in error.problem:
+            raise _stop(at, "a tab is not allowed here", "YAML is indented with spaces") from None
         raise _stop(at, f"is not YAML: {_problem(error)}") from None
     except (ValueError, IndexError, OverflowError):
         # PyYAML lets these escape for some escapes ("\UFFFFFFFF") and directives.
@@ -197,5 +200,6 @@ def _events(text: str) -> Iterator[Any]:
 
 def _problem(error: Any) -> str:
     # A problem may quote what it found (an alias' name, a character); the text of a document is never repeated.
-    problem = re.sub(r"'[^']*'|\"[^\"]*\"", "…", str(error.problem or error.context or "it cannot be read"))
+    text = str(error.problem or error.context or "it cannot be read")
+    problem = re.sub(r"'[^']*'|\"[^\"]*\"", lambda quoted: quoted[0] if _OWN.fullmatch(quoted[0]) else "…", text)
     return " ".join(problem.split())[:120]

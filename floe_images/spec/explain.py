@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _KINDS = {
     "string_type": "a text",
+    "string_unicode": "a text of whole characters",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "bool_type": "true or false",
@@ -27,6 +28,7 @@ _KINDS = {
     "tuple_type": "a list",
 }
 _BOUNDS = {"greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}", "greater_than": "more than {gt}"}
+_BOUNDS["less_than"] = "less than {lt}"
 _QUOTABLE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}")
 
 
@@ -62,6 +64,18 @@ def findings(error: ValidationError, root: Node, data: Any) -> list[Finding]:
     return found
 
 
+def refusal(kind: Any, value: str) -> str | None:
+    """Why ``kind``, a type of floe.yaml, does not take a text that was given elsewhere; None where it does."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        one = error.errors(include_url=False, include_input=False)[0]
+        return _explain(one["type"], one["msg"], one.get("ctx") or {}, Node(value, (1, 1)), (), None)[0]
+    return None
+
+
 def _locate(root: Node, loc: tuple[Any, ...], kind: str) -> tuple[Path, Node | None, Position]:
     """The path in the document, the node there (a missing key's mapping; None below a broken node), and the position.
 
@@ -87,7 +101,9 @@ def _locate(root: Node, loc: tuple[Any, ...], kind: str) -> tuple[Path, Node | N
 
 def _explain(kind: str, text: str, ctx: dict[str, Any], node: Node, path: Path, data: Any) -> tuple[str, str | None]:
     if kind == "missing":
-        return "is missing", None
+        if path == ("version",):
+            return "is missing", f'add version: "{SUPPORTED_VERSIONS[-1]}"'
+        return "is missing", f"add {path[-1]}: {_description(path, data)}"
     if kind == "missing_word":
         return "is missing", _one_of(ctx["words"])
     if kind == "wrong_word":
@@ -103,8 +119,7 @@ def _explain(kind: str, text: str, ctx: dict[str, Any], node: Node, path: Path, 
     if node.data is None and node.text is not None and kind in (*_KINDS, "setting", "plain_secret", "off_or_mapping"):
         return "is empty", "give it a value, or remove the key"
     if kind in _KINDS:
-        quotes = "put it in quotes" if kind == "string_type" and node.text is not None else None
-        return f"must be {_KINDS[kind]}", quotes
+        return f"must be {_KINDS[kind]}", _way(kind, node)
     if kind == "setting" and node.text is not None:
         return text, "put it in quotes"
     if kind in _BOUNDS:
@@ -113,7 +128,29 @@ def _explain(kind: str, text: str, ctx: dict[str, Any], node: Node, path: Path, 
         return "must not be empty", None
     if kind in ("too_long", "string_too_long"):
         return f"is longer than {ctx['max_length']}", None
-    return text, None
+    # Our own sentences begin with a small letter; pydantic's are about Python's types.
+    return "is not allowed here" if text[:1].isupper() else text, None
+
+
+def _way(kind: str, node: Node) -> str | None:
+    """How what is asked for is written in YAML."""
+    if kind == "string_type":
+        return "put it in quotes" if node.text is not None else "write one text"
+    if _KINDS[kind] == "a mapping":
+        return "write {key: value}, or each key on an indented line of its own"
+    if _KINDS[kind] == "a list":
+        return "write [item, …], or each item on a line that begins with -"
+    return None
+
+
+def _description(path: Path, data: Any) -> str:
+    """What the model says about a key that is missing."""
+    kind: Any = Spec
+    for element in path[:-1]:
+        data = data[element]
+        kind = _kind_of(_inner(kind, element), data)
+    infos = {info.alias or name: info for name, info in kind.model_fields.items()}
+    return (infos[str(path[-1])].description or "").rstrip(".")
 
 
 def _explain_literal(node: Node, path: Path, words: list[str]) -> tuple[str, str | None]:

@@ -71,6 +71,7 @@ class Mirror(Strict):
     password: Secret | None = Field(default=None, description="Password or token for basic authentication.")
 
 
+Revision = Annotated[str, matching(r"[A-Za-z0-9._/+-]+", "a revision of letters, digits and . _ / + -")]
 PlatformSetting = Annotated[Platform, PlainValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
 MirrorSetting = Annotated[
     Mirror,
@@ -133,9 +134,7 @@ class ImageSpec(Strict):
     )
     debug: bool = Field(default=False, description="Make a second image, with a shell, under its own name.")
     source: Url | None = Field(default=None, description="Address of the sources, for the image's labels.")
-    revision: Annotated[str, matching(r"[A-Za-z0-9._/+-]+", "a revision")] | None = Field(
-        default=None, description="Revision of the sources, for the image's labels."
-    )
+    revision: Revision | None = Field(default=None, description="Revision of the sources, for the image's labels.")
 
 
 class DataSpec(Strict):

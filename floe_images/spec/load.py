@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,13 +43,16 @@ def load_spec(path: Path) -> Loaded:
     loaded, findings = check_spec(path)
     if loaded is None:
         count = "a finding" if len(findings) == 1 else f"{len(findings)} findings"
-        raise SpecError(f"{path.name} has {count}", findings=tuple(finding.render(str(path)) for finding in findings))
+        raise SpecError(f"{path} has {count}", findings=tuple(finding.render(str(path)) for finding in findings))
     return loaded
 
 
 def check_spec(path: Path) -> tuple[Loaded | None, tuple[Finding, ...]]:
     """Like ``load_spec``, with the findings as values: either one is there or the other."""
     try:
+        # Before it is opened: opening a pipe waits for somebody who writes.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(f"{path} is not a file", hint="give the path of a floe.yaml to --file")
         with path.open("rb") as file:
             raw = file.read(document.LARGEST + 1)
     except FileNotFoundError:
@@ -78,7 +82,12 @@ def _check(node: document.Node) -> tuple[Spec | None, list[Finding]]:
 
     if not isinstance(node.data, dict):
         return None, [] if node.broken else [
-            Finding(at=node.at, path="", message="must be a mapping of keys and values")
+            Finding(
+                at=node.at,
+                path="",
+                message="must be a mapping of keys and values",
+                hint="`floe init` writes one to start from",
+            )
         ]
     version = explain.other_version(node)
     if version is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from floe_images.spec.unions import off_or, one_of, part
-from floe_images.spec.values import Port, Secret, Setting, Strict
+from floe_images.spec.values import Host, Port, Secret, Setting, Strict
 
 
 class SqliteMetadata(Strict):
@@ -20,7 +20,7 @@ class PostgresMetadata(Strict):
     """A PostgreSQL database of Dagster's own."""
 
     type: Literal["postgres"] = Field(description="PostgreSQL.")
-    host: Setting = Field(description="Host name or address.")
+    host: Host = Field(description="Host name or address.")
     port: Port = Field(default=5432, description="TCP port.")
     user: Setting = Field(description="Role that logs in.")
     password: Secret | None = Field(default=None, description="The role's password.")

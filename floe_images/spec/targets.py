@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from floe_images.spec.values import Name, Port, Secret, Setting, Size, StatePath, Strict
+from floe_images.spec.values import Host, Name, Port, Secret, Setting, Size, StatePath, Strict
 
 Adapter = Literal["duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks"]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -31,7 +31,7 @@ class PostgresTarget(AnyTarget):
     """A PostgreSQL server."""
 
     adapter: Literal["postgres"] = Field(description="PostgreSQL.")
-    host: Setting = Field(description="Host name or address.")
+    host: Host = Field(description="Host name or address.")
     port: Port = Field(default=5432, description="TCP port.")
     user: Setting = Field(description="Role that logs in.")
     password: Secret | None = Field(default=None, description="The role's password; none for a server that asks none.")

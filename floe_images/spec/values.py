@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -58,13 +60,16 @@ class SecretRef(Strict):
 
 
 _REFERENCE = "{env: NAME} or {secret: name}"
+_CREDENTIALS = re.compile(r"://[^/@]*:[^/@]*@")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 
 
 class _Reference:
-    """``{env: NAME}`` or ``{secret: name}``; with ``plain`` also a string as it stands."""
+    """``{env: NAME}`` or ``{secret: name}``; with ``plain`` also a string, once ``check`` has let it pass."""
 
-    def __init__(self, *, plain: bool) -> None:
+    def __init__(self, *, plain: bool, check: Callable[[str], str] = str) -> None:
         self.plain = plain
+        self.check = check
 
     def read(self, value: object) -> object:
         if isinstance(value, (EnvRef, SecretRef)):
@@ -72,7 +77,9 @@ class _Reference:
         if self.plain and isinstance(value, str):
             if not value or not value.isprintable():
                 raise PydanticCustomError("plain_value", "must be a line of text that is not empty")
-            return value
+            if _CREDENTIALS.search(value):
+                raise PydanticCustomError("plain_secret", "an address may not carry a user name and a password")
+            return self.check(value)
         if isinstance(value, dict) and len(value) == 1:
             if "env" in value:
                 return EnvRef.model_validate(value)
@@ -97,6 +104,18 @@ class _Reference:
 def _url(value: str) -> str:
     if "@" in value or "?" in value or "#" in value:
         raise PydanticCustomError("plain_secret", "an address may not carry a user name, a password, ? or #")
+    return value
+
+
+def _host(value: str) -> str:
+    if _HOST.fullmatch(value) and len(value) <= 255:
+        return value
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise PydanticCustomError(
+            "host", "must be a host name or an IP address alone, without scheme, user, port or path"
+        ) from None
     return value
 
 
@@ -137,6 +156,8 @@ def _relative(value: str) -> str:
     parts = value.split("/")
     if value.startswith("/") or "\\" in value or ":" in parts[0] or ".." in parts or not value.isprintable():
         raise PydanticCustomError("relative", "must be a path inside the project, relative to floe.yaml")
+    if not set(parts) - {"", "."}:
+        raise PydanticCustomError("relative", "must be a folder of its own, below the one that floe.yaml lies in")
     return value
 
 
@@ -148,6 +169,7 @@ def place_of_data(value: str) -> str:
 
 Secret = Annotated[EnvRef | SecretRef, _Reference(plain=False)]
 Setting = Annotated[str | EnvRef | SecretRef, _Reference(plain=True)]
+Host = Annotated[str | EnvRef | SecretRef, _Reference(plain=True, check=_host)]
 Name = Annotated[
     str, matching("[A-Za-z][A-Za-z0-9_-]*", "a name of letters, digits, _ and -, beginning with a letter", 63)
 ]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from floe_images.spec.targets import AnyTarget, SslMode
 from floe_images.spec.unions import one_of
-from floe_images.spec.values import Name, Port, Secret, Setting, Strict, Url
+from floe_images.spec.values import Host, Name, Port, Secret, Setting, Strict, Url
 
 
 class PasswordAuth(Strict):
@@ -108,14 +108,14 @@ class SnowflakeTarget(AnyTarget):
     """Snowflake."""
 
     adapter: Literal["snowflake"] = Field(description="Snowflake.")
-    account: Setting = Field(description="Account identifier.")
+    account: Host = Field(description="Account identifier.")
     user: Setting = Field(description="User.")
     auth: SnowflakeAuth = Field(description="How the user proves who it is.")
     role: Setting | None = Field(default=None, description="Role.")
     warehouse: Setting = Field(description="Virtual warehouse that computes.")
     database: Setting = Field(description="Database.")
     schema_name: Name = Field(alias="schema", description="Schema that models are made in.")
-    host: Setting | None = Field(default=None, description="Host name, where it is not made from the account.")
+    host: Host | None = Field(default=None, description="Host name, where it is not made from the account.")
 
 
 class BigQueryTarget(AnyTarget):
@@ -135,7 +135,7 @@ class RedshiftTarget(AnyTarget):
     """Redshift."""
 
     adapter: Literal["redshift"] = Field(description="Redshift.")
-    host: Setting = Field(description="Host name.")
+    host: Host = Field(description="Host name.")
     port: Port = Field(default=5439, description="TCP port.")
     user: Setting = Field(description="Database user.")
     auth: RedshiftAuth = Field(description="How the user proves who it is.")
@@ -148,7 +148,7 @@ class DatabricksTarget(AnyTarget):
     """Databricks."""
 
     adapter: Literal["databricks"] = Field(description="Databricks.")
-    host: Setting = Field(description="Host name of the workspace.")
+    host: Host = Field(description="Host name of the workspace.")
     http_path: Setting = Field(description="HTTP path of the SQL warehouse or cluster.")
     auth: DatabricksAuth = Field(description="How the job proves who it is.")
     catalog: Setting | None = Field(default=None, description="Unity catalog.")

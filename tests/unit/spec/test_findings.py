@@ -47,7 +47,7 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
         ['floe.yaml:3:17: image.python: must be "3.11", the Python that Debian bookworm carries'],
     ),
     "number for version": ('"1.0"', "1.0", [f'floe.yaml:1:10: version: {QUOTES} (write version: "1.0")']),
-    "no version": ('version: "1.0"\n', "", ["floe.yaml:1:1: version: is missing"]),
+    "no version": ('version: "1.0"\n', "", ['floe.yaml:1:1: version: is missing (add version: "1.0")']),
     "unknown key": (
         "default_target: dev",
         "default_target: dev\ndefalt_target: dev",
@@ -106,10 +106,31 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
         "path: /transform",
         ["floe.yaml:8:32: transforms[0].path: must be a path inside the project, relative to floe.yaml"],
     ),
+    **{
+        f"transform {path}": (
+            "path: transform",
+            f"path: {path}",
+            ["floe.yaml:8:32: transforms[0].path: must be a folder of its own, below the one that floe.yaml lies in"],
+        )
+        for path in (".", "./", "./.")
+    },
+    "half a character": (
+        "name: flights",
+        'name: "\\ud800"',
+        ["floe.yaml:2:7: name: must be a text of whole characters"],
+    ),
     "empty list": ("[duckdb]", "[]", ["floe.yaml:4:11: adapters: must not be empty"]),
     "empty value": ("[duckdb]", "", ["floe.yaml:4:10: adapters: is empty (give it a value, or remove the key)"]),
-    "list for a mapping": ('{python: "3.11"}', "[]", ["floe.yaml:3:8: image: must be a mapping"]),
-    "text for a list": ("[duckdb]", "duckdb", ["floe.yaml:4:11: adapters: must be a list"]),
+    "list for a mapping": (
+        '{python: "3.11"}',
+        "[]",
+        ["floe.yaml:3:8: image: must be a mapping (write {key: value}, or each key on an indented line of its own)"],
+    ),
+    "text for a list": (
+        "[duckdb]",
+        "duckdb",
+        ["floe.yaml:4:11: adapters: must be a list (write [item, …], or each item on a line that begins with -)"],
+    ),
     "same adapter twice": (
         "[duckdb]",
         "[duckdb, duckdb]",
@@ -251,7 +272,7 @@ def test_change(old: str, new: str, expected: list[str]) -> None:
 DOCUMENTS: dict[str, tuple[str | bytes, list[str]]] = {
     "empty": ("", ["floe.yaml:1:1: is empty (`floe init` writes one to start from)"]),
     "only a comment": ("# nothing\n", ["floe.yaml:1:1: is empty (`floe init` writes one to start from)"]),
-    "a list": ("- a\n", ["floe.yaml:1:1: must be a mapping of keys and values"]),
+    "a list": ("- a\n", ["floe.yaml:1:1: must be a mapping of keys and values (`floe init` writes one to start from)"]),
     "an alias": ("*a\n", ["floe.yaml:1:1: aliases are not part of floe.yaml (write the value out)"]),
     "two documents": (
         GOOD + "---\n" + GOOD,
@@ -268,8 +289,8 @@ DOCUMENTS: dict[str, tuple[str | bytes, list[str]]] = {
         "version: x\nna\x00me: y\n",
         ["floe.yaml:2:3: a control character is not allowed in YAML (remove it)"],
     ),
-    "not closed": ("a: [1, 2\nb: 3\n", ["floe.yaml:2:2: is not YAML: expected … or …, but got …"]),
-    "tab": ("a:\n\tb: 1\n", ["floe.yaml:2:1: is not YAML: found character … that cannot start any token"]),
+    "not closed": ("a: [1, 2\nb: 3\n", ["floe.yaml:2:2: is not YAML: expected ',' or ']', but got ':'"]),
+    "tab": ("a:\n\tb: 1\n", ["floe.yaml:2:1: a tab is not allowed here (YAML is indented with spaces)"]),
     "deep": ("[" * 5000, ["floe.yaml:1:34: is nested more than 32 levels deep"]),
     "deep blocks": ("- " * 5000, ["floe.yaml:1:67: is nested more than 32 levels deep"]),
     "large": ("# " + "x" * 300_000, ["floe.yaml:1:1: is larger than 256 KiB"]),
@@ -280,11 +301,12 @@ DOCUMENTS: dict[str, tuple[str | bytes, list[str]]] = {
     "nothing but a version": (
         'version: "1.0"\n',
         [
-            "floe.yaml:1:1: adapters: is missing",
-            "floe.yaml:1:1: default_target: is missing",
-            "floe.yaml:1:1: name: is missing",
-            "floe.yaml:1:1: targets: is missing",
-            "floe.yaml:1:1: transforms: is missing",
+            "floe.yaml:1:1: adapters: is missing (add adapters: dbt adapters that the image carries)",
+            "floe.yaml:1:1: default_target: is missing "
+            "(add default_target: The target that is used unless another is asked for)",
+            "floe.yaml:1:1: name: is missing (add name: Name of the project)",
+            "floe.yaml:1:1: targets: is missing (add targets: Where dbt's SQL runs, by name)",
+            "floe.yaml:1:1: transforms: is missing (add transforms: dbt projects)",
         ],
     ),
     "a key for a terminal": (
@@ -365,3 +387,49 @@ def test_a_secret_in_a_wrong_place_is_not_repeated(old: str) -> None:
         found = findings_of(replaced(old, key + wrong + ("}" if value.endswith("}") else "")))
         assert found
         assert CANARY not in "\n".join(found)
+
+
+HOSTS = "must be a host name or an IP address alone, without scheme, user, port or path"
+LIKE_HOSTS = {
+    "targets.pg.host": "targets: {pg: {adapter: postgres, user: u, database: d, host: HOST}}",
+    "targets.rs.host": (
+        "targets: {rs: {adapter: redshift, user: u, database: d, schema: s, auth: {method: iam}, host: HOST}}"
+    ),
+    "targets.db.host": (
+        "targets: {db: {adapter: databricks, http_path: /x, schema: s, auth: {method: token, token: {env: T}}, "
+        "host: HOST}}"
+    ),
+    "targets.sf.account": (
+        "targets: {sf: {adapter: snowflake, user: u, warehouse: w, database: d, schema: s, "
+        "auth: {method: password, password: {env: P}}, account: HOST}}"
+    ),
+    "orchestration.metadata.host": "orchestration: {metadata: {type: postgres, user: u, database: d, host: HOST}}",
+}
+
+
+def about(path: str, line: str) -> list[str]:
+    found = check_text(f'version: "1.0"\nname: x\n{line}\n'.encode())[1]
+    assert CANARY not in "\n".join(finding.render("floe.yaml") for finding in found)
+    return [finding.message for finding in found if finding.path == path]
+
+
+@pytest.mark.parametrize("path", LIKE_HOSTS)
+@pytest.mark.parametrize(
+    "host",
+    [f"u:{CANARY}@h", f"{CANARY}@h", f"h/{CANARY}", "h:5432", "https://h", "a..b", "h,i", "-h", "1::2::3", "h h"],
+)
+def test_a_host_is_a_host_and_nothing_else(path: str, host: str) -> None:
+    assert about(path, LIKE_HOSTS[path].replace("HOST", f'"{host}"')) == [HOSTS]
+
+
+@pytest.mark.parametrize("path", LIKE_HOSTS)
+@pytest.mark.parametrize("host", ["db", "my_db-1", "db.example.org.", "10.0.0.1", "::1", "fe80::1"])
+def test_a_host_name_or_address_is_taken(path: str, host: str) -> None:
+    assert about(path, LIKE_HOSTS[path].replace("HOST", f'"{host}"')) == []
+    assert about(path, LIKE_HOSTS[path].replace("HOST", "{env: PGHOST}")) == []
+
+
+@pytest.mark.parametrize("key", ["host", "database", "user"])
+def test_no_plain_setting_carries_a_password_in_an_address(key: str) -> None:
+    line = f'targets: {{pg: {{adapter: postgres, {key}: "postgres://u:{CANARY}@h/db"}}}}'
+    assert about(f"targets.pg.{key}", line) == ["an address may not carry a user name and a password"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from pydantic import BaseModel, ValidationError
 
 from floe_images.errors import DiskError, SpecError, UsageError
 from floe_images.image.platform import Platform
+from floe_images.spec.explain import refusal
+from floe_images.spec.image import Revision
 from floe_images.spec.load import Loaded, check_text, load_spec
 from floe_images.spec.model import Spec
-from floe_images.spec.values import EnvRef, SecretRef, parse_size
+from floe_images.spec.values import EnvRef, SecretRef, Url, parse_size
 
 FULL = Path(__file__).parent / "full.yaml"
 SMALL = """\
@@ -21,7 +24,7 @@ name: small
 adapters: [duckdb]
 targets: {dev: {adapter: duckdb, path: /tmp/x.duckdb}}
 default_target: dev
-transforms: [{type: dbt, path: .}]
+transforms: [{type: dbt, path: transform}]
 """
 
 
@@ -143,7 +146,7 @@ def test_load_spec_raises_with_all_findings(tmp_path: Path) -> None:
     path.write_text('version: "1.0"\nnmae: x\n')
     with pytest.raises(SpecError) as caught:
         load_spec(path)
-    assert caught.value.message == "floe.yaml has 6 findings"
+    assert caught.value.message == f"{caught.value.findings[0].partition(':')[0]} has 6 findings"
     assert caught.value.findings[-1] == f"{path}:2:1: nmae: is not a key here (did you mean name?)"
 
 
@@ -152,9 +155,34 @@ def test_no_file_is_a_usage_error(tmp_path: Path) -> None:
         load_spec(tmp_path / "floe.yaml")
 
 
-def test_a_folder_cannot_be_read(tmp_path: Path) -> None:
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(UsageError) as caught:
+            load_spec(path)
+        assert caught.value.message == f"{path} is not a file"
+
+
+def test_a_path_through_a_file_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
     with pytest.raises(DiskError, match="cannot be read"):
-        load_spec(tmp_path)
+        load_spec(tmp_path / "file" / "floe.yaml")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "says"),
+    [
+        (Url, "https://u:hunter2@h/x", "an address may not carry a user name, a password, ? or #"),
+        (Url, "git@h:x", "must be an address that begins with https:// or http://"),
+        (Url, "", "must be an address that begins with https:// or http://"),
+        (Url, "https://h/x", None),
+        (Revision, "a b\n", "must be a revision of letters, digits and . _ / + -"),
+        (Revision, "v1.0+x/y_z-1", None),
+        (Revision, "a" * 256, "is longer than 255"),
+    ],
+)
+def test_a_value_from_elsewhere_is_held_against_the_same_type(kind: object, value: str, says: str | None) -> None:
+    assert refusal(kind, value) == says
 
 
 def test_every_field_is_described() -> None:

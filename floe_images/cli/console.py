@@ -10,6 +10,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
+from floe_images.cli.streams import result_error
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -68,8 +70,6 @@ class TextConsole:
             except OSError as error:
                 if error.errno == errno.EPIPE:
                     raise
-                from floe_images.cli.streams import result_error
-
                 raise result_error(error) from error
 
     def json(self, value: object) -> None:

@@ -16,7 +16,7 @@ import click
 
 from floe_images import __version__
 from floe_images.cli.console import TextConsole
-from floe_images.cli.streams import drop_broken_streams, open_streams
+from floe_images.cli.streams import drop_broken_streams, open_streams, result_error
 from floe_images.errors import FloeError, SpecError
 
 # Every verb: the module of its name in `commands/` has a click command `command`.
@@ -115,7 +115,7 @@ def run(arguments: list[str], console: TextConsole) -> int:
         return _BROKEN_PIPE
     except Exception as error:  # a bug, or a machine at its end
         if isinstance(error, OSError) and error.filename is None and error.errno in _STREAM_ERRORS:
-            return _tell(_of_stream(error), console)  # help and version, which click writes
+            return _tell(result_error(error), console)  # help and version, which click writes
         from floe_images.cli.crash import report
 
         return report(error, console)
@@ -126,12 +126,6 @@ def run(arguments: list[str], console: TextConsole) -> int:
 def _tell(error: FloeError, console: TextConsole) -> int:
     console.error(str(error), error.hint)
     return error.exit_code
-
-
-def _of_stream(error: OSError) -> FloeError:
-    from floe_images.cli.streams import result_error
-
-    return result_error(error)
 
 
 def main() -> None:

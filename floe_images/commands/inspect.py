@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from floe_images.commands.options import as_json as json_option
-from floe_images.errors import UsageError
+from floe_images.errors import UsageError, WrongHashError
 from floe_images.image.place import DEFAULT_LAYOUT
 from floe_images.progress import Console
 
@@ -41,23 +41,51 @@ class _Inspected:
 @click.option("--layers", is_flag=True, help="The layers: name, digest, size stored and unpacked.")
 @click.option("--packages", is_flag=True, help="The Debian and Python packages.")
 @click.option("--files", is_flag=True, help=f"The {_SHOWN_FILES} largest files; with --json all of them.")
+@click.option("--verify", is_flag=True, help="First check every size, digest and path; exit code 21 for what is wrong.")
 @click.option("--platform", metavar="OS/ARCH", help="Only this platform.")
 @json_option
 @click.pass_obj
 def command(
-    console: Console, image: Path, layers: bool, packages: bool, files: bool, platform: str | None, as_json: bool
+    console: Console,
+    image: Path,
+    layers: bool,
+    packages: bool,
+    files: bool,
+    verify: bool,
+    platform: str | None,
+    as_json: bool,
 ) -> int:
     """Show what is in IMAGE, an OCI layout folder or an archive; by default the layout that `floe build` made.
 
     Without --layers, --packages or --files, the layers are shown.
     """
     sections = [name for name, wanted in zip(_SECTIONS, (layers, packages, files), strict=True) if wanted]
+    if verify:
+        _verify(image, console, as_json=as_json)
     digest, inspected = _inspect(image, platform)
     if as_json:
         console.json(_as_json(digest, inspected, sections or ["layers", "packages"]))
     else:
         console.result("\n".join(_lines(digest, inspected, sections or ["layers"])))
     return 0
+
+
+def _verify(path: Path, console: Console, *, as_json: bool) -> None:
+    """Print what is wrong and raise WrongHashError; where all holds, say so."""
+    from floe_images.image.read import open_source
+    from floe_images.image.verify import verify_image
+
+    with open_source(path) as source:
+        problems = verify_image(source)
+    if not problems:
+        console.note("verified: every size, digest and path holds")
+        return
+    if as_json:
+        console.json({"problems": problems})
+    else:
+        console.result("\n".join(problems))
+    found = "1 thing is" if len(problems) == 1 else f"{len(problems)} things are"
+    raise WrongHashError(f"{found} wrong", where=str(path), hint="remove it and run `floe build` again")
 
 
 def _inspect(path: Path, platform: str | None) -> tuple[str | None, list[_Inspected]]:

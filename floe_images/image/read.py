@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import stat
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,12 +72,18 @@ class StoredIndex:
 
 
 def open_source(path: Path) -> ImageSource:
-    """A context manager over a layout folder or an archive. UsageError where ``path`` is neither."""
-    if path.is_dir():
+    """A context manager over a layout folder or an archive. UsageError where ``path`` is neither, DiskError."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError("no such file or folder", where=str(path), hint="`floe build` writes one") from None
+    except OSError as error:
+        raise disk_error(error, str(path)) from error
+    if stat.S_ISDIR(mode):
         return _Folder(path)
-    if path.is_file():
+    if stat.S_ISREG(mode):
         return _Archive(path)
-    raise UsageError("no such file or folder", where=str(path), hint="`floe build` writes one")
+    raise UsageError("neither a folder nor a regular file", where=str(path), hint="`floe build` writes layouts")
 
 
 def read_index(source: ImageSource) -> StoredIndex:
@@ -164,6 +171,8 @@ class _Folder:
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
         try:
+            if not stat.S_ISREG((self.path / name).stat().st_mode):  # a pipe would never end
+                raise UsageError(f"{name} is not a regular file", where=self.where)
             with open(self.path / name, "rb") as stream:
                 yield stream
         except FileNotFoundError as error:

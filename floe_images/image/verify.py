@@ -13,7 +13,7 @@ from floe_images.errors import UsageError
 from floe_images.image import place
 from floe_images.image.contents import open_layer
 from floe_images.image.digest import Digest
-from floe_images.image.read import ImageSource, StoredImage, read_index
+from floe_images.image.read import MAX_JSON, ImageSource, StoredImage, read_index
 
 _CHUNK = 1 << 20
 
@@ -26,10 +26,13 @@ def verify_image(source: ImageSource) -> tuple[str, ...]:
         return (str(error),)
     seen: set[Digest] = set()
     problems: list[str] = []
-    with source.open(place.INDEX_JSON) as stream:
-        problems += _descriptors(source, json.loads(stream.read()), seen)
-    for image in index.images:
-        problems += _layers(source, image, seen)
+    try:
+        with source.open(place.INDEX_JSON) as stream:
+            problems += _descriptors(source, json.loads(stream.read(MAX_JSON)), seen)
+        for image in index.images:
+            problems += _layers(source, image, seen)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        problems.append(f"{source.where}: not an OCI image layout")
     return tuple(problems)
 
 
@@ -52,7 +55,7 @@ def _descriptors(source: ImageSource, value: Any, seen: set[Digest]) -> Iterator
         elif digest not in seen and entry["mediaType"].endswith("+json"):
             seen.add(digest)
             with source.open(place.blob(digest)) as stream:
-                data = json.loads(stream.read())
+                data = json.loads(stream.read(MAX_JSON))
             if "manifests" in data or "layers" in data:
                 yield from _descriptors(source, data, seen)
             if "platform" in entry and "layers" in data:
@@ -61,7 +64,7 @@ def _descriptors(source: ImageSource, value: Any, seen: set[Digest]) -> Iterator
 
 def _platform(source: ImageSource, told: dict[str, str], config: Digest) -> Iterator[str]:
     with source.open(place.blob(config)) as stream:
-        value = json.loads(stream.read())
+        value = json.loads(stream.read(MAX_JSON))
     for key in ("os", "architecture"):
         if value.get(key) != told.get(key):
             yield f"{config}: {key} is {value.get(key)}, its descriptor says {told.get(key)}"

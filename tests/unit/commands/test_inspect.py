@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,57 @@ def test_a_platform_that_is_not_there(layout: tuple[Path, str], capsys: pytest.C
     assert (code, out) == (2, "")
     assert "no image for linux/amd64" in err
     assert "hint: it has: linux/arm64" in err
+
+
+def test_verify_says_that_all_holds(layout: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
+    plain = _floe(capsys, str(layout[0]))
+    for path in (layout[0], layout[0].parent / "arm.tar"):
+        code, out, err = _floe(capsys, str(path), "--verify")
+        assert (code, err) == (0, "verified: every size, digest and path holds\n")
+        assert (out == plain[1]) == (path == layout[0])
+
+
+def test_verify_prints_what_is_wrong(layout: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = layout[0]
+    (row,) = json.loads(_floe(capsys, str(folder), "--json", "--platform", "linux/arm64")[1])["images"]
+    digest = row["layers"][2]["digest"]
+    blob = folder / "blobs/sha256" / digest.removeprefix("sha256:")
+    data = bytearray(blob.read_bytes())
+    data[9] ^= 1  # gzip's mark of the operating system: it unpacks to the same
+    blob.unlink()
+    blob.write_bytes(data)
+    assert _floe(capsys, str(folder))[0] == 0
+    problem = f"{digest}: the bytes are sha256:{hashlib.sha256(data).hexdigest()}"
+    hint = "hint: remove it and run `floe build` again\n"
+    assert _floe(capsys, str(folder), "--verify") == (21, f"{problem}\n", f"error: {folder}: 1 thing is wrong\n{hint}")
+    code, out, _ = _floe(capsys, str(folder), "--verify", "--json")
+    assert (code, json.loads(out)) == (21, {"problems": [problem]})
+    blob.write_bytes(data[:40])
+    code, out, _ = _floe(capsys, str(folder), "--verify")
+    assert code == 21
+    assert f"{digest}: 40 bytes, its descriptor says {len(data)}" in out.splitlines()
+
+
+def test_verify_of_what_is_no_layout(layout: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
+    (layout[0] / "index.json").write_bytes(b'{"manifests": [{"mediaType": "x", "digest": "sha256:1"}]}')
+    code, out, err = _floe(capsys, str(layout[0]), "--verify")
+    assert (code, out) == (21, f"{layout[0]}: not an OCI image layout\n")
+    assert err.startswith(f"error: {layout[0]}: 1 thing is wrong\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX'")
+def test_what_never_ends_is_not_opened(
+    layout: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (str(tmp_path / "pipe"), os.devnull):
+        code, out, err = _floe(capsys, path)
+        assert (code, out) == (2, "")
+        assert err.splitlines()[0] == f"error: {path}: neither a folder nor a regular file"
+    (layout[0] / "index.json").unlink()
+    os.mkfifo(layout[0] / "index.json")
+    code, out, err = _floe(capsys, str(layout[0]))
+    assert (code, out, err) == (2, "", f"error: {layout[0]}: index.json is not a regular file\n")
 
 
 def test_no_image(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """One line for the person who watches; goes to stderr."""
 
+    def detail(self, text: str) -> None:
+        """One line that only ``floe -v`` shows."""
+
 
 class Silent:
     """For tests and for scripts."""
@@ -30,6 +33,8 @@ class Silent:
 
     def note(self, text: str) -> None: ...
 
+    def detail(self, text: str) -> None: ...
+
 
 class Console(Progress, Protocol):
     """What a command talks through: ``click.get_current_context().obj``. Results go to stdout, all else to stderr."""
@@ -39,9 +44,6 @@ class Console(Progress, Protocol):
 
     def json(self, value: object) -> None:
         """The result as one JSON document, for scripts."""
-
-    def detail(self, text: str) -> None:
-        """One line that only ``floe -v`` shows."""
 
     def hide(self, secret: str) -> None:
         """From now on ``secret`` is replaced in everything that is printed and in the log of a crash."""

@@ -20,11 +20,25 @@ _LIMIT = 16 * 1024 * 1024
 def certificate_files(own: Iterable[Path], configured: Iterable[Path], environ: Mapping[str, str]) -> tuple[Path, ...]:
     """The files of the bundle: floe.yaml's ``own`` always; then what the environment names, else what pip or uv has
     ``configured``, else the authorities of requests and of the system. ``SSL_CERT_FILE`` and its like replace the
-    default authorities, as they do everywhere.
+    default authorities, as they do everywhere. UsageError for a variable that names what is not there.
     """
-    named = [Path(environ[name]) for name in CERTIFICATE_VARIABLES if environ.get(name)]
-    chosen = [path for path in named if path.is_file()] or list(configured) or list(_defaults())
+    chosen = list(_named(environ)) or list(configured) or list(_defaults())
     return tuple(dict.fromkeys([*own, *chosen]))
+
+
+def _named(environ: Mapping[str, str]) -> Iterable[Path]:
+    """The first file that a variable names, then those of the other variables that are there."""
+    found = False
+    for name in CERTIFICATE_VARIABLES:
+        path = Path(environ[name]) if environ.get(name) else None
+        if path is None:
+            continue
+        if path.is_file():
+            found = True
+            yield path
+        elif not found and not path.exists():
+            hint = f"let {name} name a PEM file, or unset it"
+            raise UsageError(f"{name} names a certificate file that is not there", where=str(path), hint=hint)
 
 
 def _defaults() -> Iterable[Path]:

@@ -33,6 +33,7 @@ from floe_images.progress import Progress
 
 PARALLEL = 8
 _CHUNK = 1 << 20
+_NAMED = 5  # of the missing files
 _ABANDONED_SECONDS = 15  # a partial file that nobody wrote to for so long belongs to a run that was killed
 
 
@@ -69,7 +70,7 @@ def fetch(
         else:
             missing.append(request)
     if missing and frozen:
-        raise _not_cached(missing)
+        raise _not_cached(missing, progress)
     if missing:
         progress.phase("fetch")
         progress.total("fetch", sum(request.file.size for request in missing))
@@ -109,11 +110,16 @@ def _from_folders(store: Store, request: FileRequest, folders: Sequence[Path]) -
     return None
 
 
-def _not_cached(missing: Sequence[FileRequest]) -> NotCachedError:
+def _not_cached(missing: Sequence[FileRequest], progress: Progress) -> NotCachedError:
     names = sorted(request.file.name for request in missing)
+    more = len(names) - _NAMED
+    if more > 0:
+        for name in names:
+            progress.detail(f"not in the cache: {name}")
     return NotCachedError(
         f"{len(names)} locked file{'s are' if len(names) > 1 else ' is'} neither in the cache nor in a given folder: "
-        + ", ".join(names),
+        + ", ".join(names[:_NAMED])
+        + (f" and {more} more (all with `floe -v`)" if more > 0 else ""),
         hint="run `floe build` once without --frozen, or give the folder that has them with --find-links",
     )
 

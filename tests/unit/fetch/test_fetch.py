@@ -31,6 +31,7 @@ from tests.support.mirror import Mirror
 class Notes(Silent):
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.details: list[str] = []
         self.done = 0
 
     def advance(self, name: str, amount: int) -> None:
@@ -38,6 +39,9 @@ class Notes(Silent):
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def detail(self, text: str) -> None:
+        self.details.append(text)
 
 
 def sources(http: Http, mirror: Mirror) -> Sources:
@@ -72,6 +76,21 @@ def test_frozen_names_everything_that_is_missing(http: Http, mirror: Mirror, sto
         fetch(requests_of(mirror), sources=sources(http, mirror), store=store, progress=Silent(), frozen=True)
     assert "alpha-1.0-py3-none-any.whl, beta-1.0-py3-none-any.whl" in caught.value.message
     assert mirror.asked == []
+
+
+def test_frozen_names_five_of_many_and_all_when_asked(http: Http, mirror: Mirror, store: Store) -> None:
+    notes = Notes()
+    wanted = [
+        FileRequest(file=LockedFile(name=f"p{number}.whl", size=1, sha256=f"{number:064x}"), project="p")
+        for number in range(7)
+    ]
+    with pytest.raises(NotCachedError) as caught:
+        fetch(wanted, sources=sources(http, mirror), store=store, progress=notes, frozen=True)
+    assert caught.value.message == (
+        "7 locked files are neither in the cache nor in a given folder: p0.whl, p1.whl, p2.whl, p3.whl, p4.whl "
+        "and 2 more (all with `floe -v`)"
+    )
+    assert notes.details == [f"not in the cache: p{number}.whl" for number in range(7)]
 
 
 def test_a_folder_serves_as_well(http: Http, mirror: Mirror, store: Store, tmp_path: Path) -> None:

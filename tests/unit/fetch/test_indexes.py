@@ -173,6 +173,16 @@ def test_certificates_are_merged(tmp_path: Path) -> None:
     assert len(certificate_files([own], [], {})) >= 2  # and the default authorities
 
 
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE"])
+def test_a_variable_that_names_no_certificate_file_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{name} names a certificate file that is not there") as caught:
+        certificate_files([], [], {name: str(tmp_path / "gone.pem")})
+    assert caught.value.where == str(tmp_path / "gone.pem")
+    assert certificate_files([], [tmp_path], {name: str(tmp_path)}) == (tmp_path,)  # a folder, as requests takes it
+    there = write(tmp_path / "there.pem", PEM.format("T1dO"))
+    assert certificate_files([], [], {"SSL_CERT_FILE": str(there), "PIP_CERT": "/gone"}) == (there,)
+
+
 def test_a_certificate_file_without_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no certificate"):
         make_bundle([write(tmp_path / "empty.pem", "hello")])

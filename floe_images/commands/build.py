@@ -22,7 +22,7 @@ from floe_images.engine.fetch.fetch import cached, fetch
 from floe_images.engine.fetch.reach import find_reach
 from floe_images.engine.fetch.sources import folders_of, make_sources, requests_for
 from floe_images.engine.store import Store, default_store
-from floe_images.errors import LockMissingError, ToolVersionError, UsageError, disk_error
+from floe_images.errors import DiskError, LockMissingError, ToolVersionError, UsageError, disk_error
 from floe_images.image.archive import write_archive
 from floe_images.image.build import BuiltImage, build_image
 from floe_images.image.layout import BlobPath, write_layout
@@ -35,7 +35,9 @@ from floe_images.plan.make import BuildOptions, make_plan
 from floe_images.plan.model import Plan
 from floe_images.progress import Console
 from floe_images.render.files import rendered_files
+from floe_images.spec.image import PLATFORMS, Revision
 from floe_images.spec.load import Loaded, load_spec
+from floe_images.spec.values import Url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,9 @@ class Built:
 
 @click.command()
 @spec_file
-@click.option("--platform", "platforms", multiple=True, metavar="OS/ARCH", help="Only this platform; may be repeated.")
+@click.option(
+    "--platform", "platforms", multiple=True, type=click.Choice(PLATFORMS), help="Only this platform; may be repeated."
+)
 @click.option("--locked", is_flag=True, help="Refuse where there is no floe.lock.")
 @click.option("--frozen", is_flag=True, help="Like --locked, and read nothing but the cache and given folders.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Write one archive a platform here.")
@@ -81,16 +85,17 @@ def command(
 ) -> None:
     """Build the image: an OCI layout in .floe/image, for every platform of floe.yaml."""
     options = BuildOptions(
-        platforms=_platforms(platforms),
+        platforms=tuple(map(Platform.parse, platforms)),
         bytecode=not no_bytecode,
         epoch=_epoch(os.environ.get("SOURCE_DATE_EPOCH")),
-        source=source,
-        revision=revision,
+        source=_checked("--source", Url, source),
+        revision=_checked("--revision", Revision, revision),
         debug=debug,
     )
     loaded = load_spec(file)
-    store = default_store()
     layout = loaded.base / (DEBUG_LAYOUT if debug else DEFAULT_LAYOUT)
+    _check_places(layout, output, loaded)
+    store = default_store()
     with store.in_use():
         lock = _lock(loaded, console, locked=locked or frozen, folders=folders)
         plan = make_plan(loaded.spec, lock, options=options, rendered=rendered_files(loaded.spec, lock))
@@ -109,18 +114,36 @@ def command(
         console.result(_text(built))
 
 
-def _platforms(given: Sequence[str]) -> tuple[Platform, ...]:
-    try:
-        return tuple(Platform.parse(text) for text in given)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+def _checked(option: str, kind: object, value: str | None) -> str | None:
+    """The value of an option, once floe.yaml would take it as well."""
+    from floe_images.spec.explain import refusal
+
+    wrong = None if value is None else refusal(kind, value)
+    if wrong:
+        raise UsageError(f"{option}: {wrong}")
+    return value
+
+
+def _check_places(layout: Path, output: Path | None, loaded: Loaded) -> None:
+    """What is in the way is found before the work; archives in a transform's folder would go into the next image."""
+    for folder in (layout.parent, layout):
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise DiskError(
+                "is in the way: floe keeps the image in a folder of that name", where=str(folder), hint="move it away"
+            )
+    for transform in loaded.spec.transforms:
+        if output and Path(os.path.realpath(output)).is_relative_to(os.path.realpath(loaded.base / transform.path)):
+            raise UsageError(
+                f"--output {output} lies in the transform {transform.path}, and all of that goes into the image",
+                hint="choose a folder outside of it",
+            )
 
 
 def _epoch(text: str | None) -> int | None:
     """https://reproducible-builds.org/specs/source-date-epoch/: ASCII decimal seconds."""
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) >= 1 << 33:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 10 or int(text) >= 1 << 33:
         raise UsageError(
             "SOURCE_DATE_EPOCH is not a number of seconds", hint="for example SOURCE_DATE_EPOCH=1700000000"
         )

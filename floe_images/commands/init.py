@@ -142,7 +142,7 @@ def _example_files(example: str) -> dict[PurePosixPath, bytes]:
     if example not in known:
         raise UsageError("there is no such example", hint=f"there are: {', '.join(sorted(known))}")
     root = known[example]
-    return {
+    return {PurePosixPath(".gitignore"): _GITIGNORE.encode()} | {
         PurePosixPath(path.relative_to(root).as_posix()): path.read_bytes()
         for path in sorted(root.rglob("*"))
         if path.is_file() and not set(path.relative_to(root).parts) & set(_NOT_COPIED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 
 from floe_images.commands.options import as_json as json_option
 from floe_images.commands.options import find_links, spec_file
-from floe_images.errors import LockMissingError, UsageError
+from floe_images.errors import DiskError, LockMissingError, UsageError
 from floe_images.lock.changes import Change, changes
 from floe_images.lock.codec import read_lock, write_lock
 from floe_images.lock.model import Lock
@@ -74,10 +75,13 @@ def command(
 
 
 def load_lock(path: Path) -> Lock:
-    """Raises LockMissingError, LockFormatError."""
+    """Raises LockMissingError, LockFormatError, DiskError."""
     from floe_images.engine.store import disk_error
 
     try:
+        # Before it is opened: opening a pipe waits for somebody who writes.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DiskError("is not a file", where=str(path), hint="move it away, and run `floe lock`")
         return read_lock(path.read_bytes(), path.name)
     except FileNotFoundError:
         raise LockMissingError(f"there is no {path.name}", hint="run `floe lock` to make it") from None

@@ -85,6 +85,7 @@ def test_the_example_is_copied(tmp_path: Path) -> None:
         assert files[path] == (EXAMPLE / path).read_bytes()
     assert files["floe.yaml"].endswith((EXAMPLE / "floe.yaml").read_bytes())
     assert load_spec(tmp_path / "floe.yaml").spec.data[0].place == "/opt/floe/data/flights.csv"
+    assert ".floe/" in files[".gitignore"].decode().splitlines()
 
 
 def test_an_example_that_is_none(tmp_path: Path) -> None:

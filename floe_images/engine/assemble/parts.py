@@ -140,7 +140,7 @@ def _planned(file: PlannedFile) -> tuple[Entry, Content]:
 
 
 def _tree(part: TreePart, context: PartContext) -> PartStream:
-    tree = read_tree(context.project / part.source, where=part.source)
+    tree = read_tree(context.project / part.source, where=part.source, base=context.project)
     for left_out in tree.secrets:
         context.progress.note(f"{part.source}/{left_out} looks like a secret and stays out of the image")
     return PartStream(

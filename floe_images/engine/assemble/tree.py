@@ -19,7 +19,8 @@ from floe_images.engine.assemble.entry import Entries, Entry, no_content
 from floe_images.engine.store import disk_error
 from floe_images.errors import ProjectError
 
-IGNORED = ("target", "logs", ".git", ".venv", "venv", "__pycache__", ".user.yml", ".floe", ".DS_Store", "*.pyc")
+IGNORED = ("target", "logs", ".git", ".venv", "venv", "__pycache__", ".user.yml", ".DS_Store", "*.pyc")
+IGNORED += (".floe", "floe.yaml", "floe.lock", "floe.schema.json")  # floe's own
 SECRETS = (
     "profiles.yml",
     "profiles.yaml",
@@ -59,10 +60,14 @@ class Tree:
     digest: str
 
 
-def read_tree(root: Path, *, where: str) -> Tree:
-    """Read a dbt project's folder; ``where`` is its path as floe.yaml has it. Raises ProjectError, DiskError."""
+def read_tree(root: Path, *, where: str, base: Path) -> Tree:
+    """Read a dbt project's folder; ``where`` is its path as floe.yaml has it, ``base`` the folder of floe.yaml.
+
+    Raises ProjectError, DiskError.
+    """
     if not root.is_dir():
         raise ProjectError("is not a folder", where=where, hint="transforms[].path is relative to floe.yaml")
+    _refuse_outside(root, where, base)
     settings = _yaml(root, "dbt_project.yml", where)
     if settings is None:
         raise ProjectError("has no dbt_project.yml", where=where, hint="give the folder of a dbt project")
@@ -79,11 +84,27 @@ def read_tree(root: Path, *, where: str) -> Tree:
             else:
                 files.append(_read(root, path, where))
     except OSError as error:
-        raise disk_error(error, where) from error
+        raise disk_error(error, _place(error, root, where)) from error
     files.sort(key=lambda each: each.path)
     listing = repr([(each.path, each.mode, each.sha256, each.link) for each in files])
     digest = hashlib.sha256(listing.encode()).hexdigest()
     return Tree(root=root, files=tuple(files), secrets=tuple(sorted(secrets)), digest=digest)
+
+
+def _refuse_outside(root: Path, where: str, base: Path) -> None:
+    """A project's folder may be a link, but only to another folder below floe.yaml's."""
+    real, real_base = os.path.realpath(root), os.path.realpath(base)
+    if real == real_base or not Path(real).is_relative_to(real_base):
+        raise ProjectError(
+            "is a link that leads out of the project", where=where, hint="put the folder itself beside floe.yaml"
+        )
+
+
+def _place(error: OSError, root: Path, where: str) -> str:
+    """``transform/models/a.sql``: what an error is about, as floe.yaml would name it."""
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes, os.PathLike)) else root
+    below = path.relative_to(root).as_posix() if path.is_relative_to(root) else "."
+    return where if below == "." else f"{where}/{below}"
 
 
 def tree_entries(tree: Tree, *, place: str) -> Entries:
@@ -116,6 +137,8 @@ def _read(root: Path, path: str, where: str) -> TreeFile:
     full = root / path
     status = full.lstat()
     if stat.S_ISLNK(status.st_mode):
+        if not full.exists():
+            raise ProjectError(f"{path} is a link to something that is not there", where=where, hint="remove it")
         return TreeFile(path=path, mode=0o777, link=_link(str(full.readlink()), path, where))
     if not stat.S_ISREG(status.st_mode):
         raise ProjectError(f"{path} is neither a file nor a folder", where=where, hint="remove it")
@@ -165,17 +188,36 @@ def _check_packages(root: Path, settings: Mapping[str, Any], where: str) -> None
     """dbt fetches packages from the network: they have to be there already (`dbt deps`)."""
     folder = str(settings.get("packages-install-path", "dbt_packages"))
     for name in ("packages.yml", "dependencies.yml"):
-        declared = (_yaml(root, name, where) or {}).get("packages")
-        if declared and not (root / folder).is_dir():
-            raise ProjectError(
-                f"{name} declares packages, but {folder}/ is not there", where=where, hint=f"run `dbt deps` in {where}"
-            )
+        declared = _declared((_yaml(root, name, where) or {}).get("packages"))
+        if not declared:
+            continue
+        hint = f"run `dbt deps` in {where}"
+        if not (root / folder).is_dir():
+            raise ProjectError(f"{name} declares packages, but {folder}/ is not there", where=where, hint=hint)
+        try:
+            there = sum(1 for each in (root / folder).iterdir() if each.is_dir() and any(each.iterdir()))
+        except OSError as error:
+            raise disk_error(error, _place(error, root, where)) from error
+        if there < declared:
+            packages = "a package" if declared == 1 else f"{declared} packages"
+            raise ProjectError(f"{name} declares {packages}, but {folder}/ holds {there}", where=where, hint=hint)
+
+
+def _declared(packages: object) -> int:
+    """How many packages dbt would fetch: one that is declared twice, with two bounds, is one."""
+    if not isinstance(packages, list):
+        return int(bool(packages))
+    keys = ("package", "git", "local", "tarball", "subdirectory")
+    return len({repr([row.get(key) for key in keys]) if isinstance(row, dict) else repr(row) for row in packages})
 
 
 def _yaml(root: Path, name: str, where: str) -> Mapping[str, Any] | None:
     import yaml
 
     try:
+        # Before it is opened: opening a pipe waits for somebody who writes.
+        if not stat.S_ISREG((root / name).stat().st_mode):
+            raise ProjectError("is not a file", where=f"{where}/{name}", hint="dbt cannot read it either")
         data = yaml.safe_load((root / name).read_bytes())
     except FileNotFoundError:
         return None

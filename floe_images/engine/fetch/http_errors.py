@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from floe_images.engine.fetch.proxy import proxy_words
 from floe_images.errors import (
     FloeError,
     MirrorContentError,
@@ -71,11 +73,15 @@ def connection_error(error: Exception, where: str) -> Exception:
         reason = "its certificate is of no trusted authority" if "CERTIFICATE_VERIFY" in text else "TLS failed"
         return MirrorUnreachableError(reason, where=where, hint=hint)
     if isinstance(error, requests.exceptions.ProxyError):
-        if "407" in text:
-            hint = "give the proxy's credentials in HTTPS_PROXY"
+        about = proxy_words(where) or "the proxy is this machine's"
+        refused = re.search(r"Tunnel connection failed: ([1-5]\d\d)\b", text)
+        if refused and refused[1] == "407":
+            hint = f"give the proxy's credentials; {about}"
             return MirrorRefusedError("the proxy refused with status 407", where=where, hint=hint)
-        unreachable = MirrorUnreachableError("the proxy does not answer", where=where, hint="check HTTPS_PROXY")
-        return RetryableError(unreachable)
+        if refused and refused[1].startswith("4"):
+            return MirrorRefusedError(f"the proxy refused with status {refused[1]}", where=where, hint=about)
+        reason = f"the proxy answered with status {refused[1]}" if refused else "the proxy does not answer"
+        return RetryableError(MirrorUnreachableError(reason, where=where, hint=about))
     if isinstance(error, requests.exceptions.TooManyRedirects):
         return MirrorContentError("it redirects in a circle", where=where)
     if isinstance(error, (ValueError, requests.exceptions.InvalidURL)):

@@ -10,6 +10,7 @@ from pathlib import Path
 from floe_images.engine.fetch.http import Credential, origin_of, split_credential
 from floe_images.engine.fetch.index_files import Named, pip_environment, pip_files, uv_environment, uv_files
 from floe_images.engine.redact import Secret
+from floe_images.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,26 @@ def find_indexes(own: Named | None, environ: Mapping[str, str] = os.environ) -> 
             winner = named
             break
     index = _default_index() if winner is None else None if winner.no_index else winner.index
+    if winner and index:
+        _check_index(index, winner)
     return _settings(used, winner, index, certificates[:1])
+
+
+def _check_index(index: str, named: Named) -> None:
+    """The value is not repeated: it may carry credentials."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(index)
+        good = parts.hostname and not set(index) & set(' \t<>"') if _remote(index) else Path(_local(index)).is_dir()
+    except (ValueError, RuntimeError):  # RuntimeError: the home of a user that is not there
+        good = False
+    if not good:
+        raise UsageError(
+            "the Python index that it names is neither an http(s) URL nor a folder",
+            where=named.where,
+            hint="for example https://host/simple/",
+        )
 
 
 def _settings(

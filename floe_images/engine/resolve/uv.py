@@ -18,7 +18,10 @@ from pathlib import Path
 from floe_images.engine.fetch.http import Credential, Http, origin_of
 from floe_images.engine.fetch.indexes import IndexSettings
 from floe_images.engine.redact import redact_text
+from floe_images.engine.resolve.index_words import index_words, no_index
+from floe_images.engine.store import Store
 from floe_images.errors import (
+    DiskError,
     DiskFullError,
     FloeError,
     MirrorContentError,
@@ -30,6 +33,7 @@ from floe_images.errors import (
 from floe_images.image.platform import Platform
 
 GLIBC = (2, 28)  # manylinux_2_28: what the data stack's wheels ask for; bookworm has 2.36
+_MISSING = "was not found in the package registry"
 _LONGEST = 1500  # characters of uv's reason
 _KEPT = ("UV_CACHE_DIR", "UV_NO_CACHE", "UV_HTTP_TIMEOUT", "UV_HTTP_CONNECT_TIMEOUT", "UV_HTTP_RETRIES", "UV_LINK_MODE")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -39,6 +43,13 @@ _ANOTHER = "the index has something else under this name; ask who runs it, or us
 # What uv's words mean, the first that fits; the line that fits is what is told.
 _MEANINGS: tuple[tuple[str, type[FloeError], str], ...] = (
     (r"No space left on device", DiskFullError, "free some space and run it again"),
+    (
+        r"Failed to initialize cache|Permission denied|Read-only file system|Not a directory",
+        DiskError,
+        "uv's cache cannot be used: let UV_CACHE_DIR or FLOE_CACHE_DIR name a folder that may be written",
+    ),
+    (r"proxy auth", MirrorRefusedError, "give the proxy's credentials"),
+    (r"tunnel error", MirrorUnreachableError, "check the proxy"),
     (r"401 Unauthorized|403 Forbidden|407 Proxy Auth", MirrorRefusedError, _NO_ACCESS),
     (r"before message length", TruncatedDownloadError, "run it again"),
     (r"404 Not Found|410 Gone|unexpected (JSON|HTML)|Failed to unzip|central directory", MirrorContentError, _ANOTHER),
@@ -83,10 +94,12 @@ def compile_lock(
     constraints: Sequence[str] = (),
     pins: Mapping[str, str] | None = None,
     upgrade: Upgrade | None = None,
+    cache: Path | None = None,
 ) -> bytes:
     """The resolution for one platform as PEP 751 TOML (`uv pip compile --format pylock.toml`), wheels only.
 
     ``pins`` (name → version) are kept where they fit unless ``upgrade`` frees them; ``constraints`` must hold.
+    ``cache`` is for uv instead of its usual folder.
     """
     with tempfile.TemporaryDirectory(prefix="floe-resolve-") as folder:
         work = Path(folder)
@@ -107,14 +120,17 @@ def compile_lock(
         done = subprocess.run(
             [uv_binary(), *arguments],
             cwd=work,
-            env=_environment(index, http),
+            env=_environment(index, http) | ({"UV_CACHE_DIR": str(cache)} if cache else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             check=False,
         )
         if done.returncode:
-            raise failure(done.stderr.decode("utf-8", "replace"), platform, http)
+            error = failure(done.stderr.decode("utf-8", "replace"), platform, http, index)
+            if isinstance(error, ResolveError) and _MISSING in error.message:
+                raise no_index(requirements, index, http) or error
+            raise error
         return output.read_bytes()
 
 
@@ -177,8 +193,26 @@ def _environment(index: IndexSettings, http: Http) -> dict[str, str]:
     return environment
 
 
-def failure(text: str, platform: Platform, http: Http) -> FloeError:
+def uv_cache(store: Store, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Where uv's cache goes; None for its usual folder, which all that uses uv shares.
+
+    In ours where the user gave us one, or where the usual one cannot be written.
+    """
+    if environ.get("UV_CACHE_DIR"):
+        return None
+    if os.name == "nt":
+        usual = Path(environ.get("LOCALAPPDATA") or store.root) / "uv" / "cache"
+    else:
+        home = environ.get("HOME")
+        usual = Path(environ.get("XDG_CACHE_HOME") or (Path(home) if home else Path.home()) / ".cache") / "uv"
+    there = next(path for path in (usual, *usual.parents) if os.path.lexists(path))
+    usable = there.is_dir() and os.access(there, os.W_OK)
+    return store.root / "uv" if environ.get("FLOE_CACHE_DIR") or not usable else None
+
+
+def failure(text: str, platform: Platform, http: Http, index: IndexSettings | None = None) -> FloeError:
     """uv's stderr → a leaf of the error tree, in one line and without credentials."""
+    about_index = index_words(index) if index else ""
     clean = redact_text(text, [credential.password for credential in http.settings.credentials])
     lines = [re.sub(r"^(error|cause|hint|×|╰─▶|├─▶|│)[:\s]*", "", line.strip()) for line in clean.splitlines()]
     lines = [line for line in lines if line and not line.startswith("warning:")]
@@ -187,8 +221,14 @@ def failure(text: str, platform: Platform, http: Http) -> FloeError:
         telling = next((line for line in lines if re.search(pattern, line)), None)
         if telling:
             about = next((line for line in lines if line.startswith("Failed to fetch") and line != telling), "")
+            if error is DiskError:
+                return DiskError(": ".join(lines)[:_LONGEST], where=where, hint=hint)
+            if about_index and error is not DiskFullError:
+                hint = f"{hint}; {about_index}"
             return error(f"{about}{': ' if about else ''}{telling}"[:_LONGEST], where=where, hint=hint)
     # "No solution found": the lines after it say why.
     reason = " ".join(lines[1:] if len(lines) > 1 and lines[0].startswith("No solution found") else lines)
     hint = "change adapters or image.python_packages in floe.yaml"
+    if about_index and _MISSING in reason:
+        hint = f"{hint}; {about_index}"
     return ResolveError(reason[:_LONGEST] or "uv gave no reason", where=where, hint=hint)

@@ -161,6 +161,15 @@ def test_configuration_that_cannot_be_read(name: str, text: str, tmp_path: Path)
     assert caught.value.where == str(path)
 
 
+@pytest.mark.parametrize("index", ["not a url", "https://", "https://joe:hunter2@[::1/simple", "ftp://host/simple"])
+@pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "PIP_INDEX_URL"])
+def test_an_index_that_is_no_url_is_told_by_who_named_it(name: str, index: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="neither an http") as caught:
+        find_indexes(None, environment(tmp_path, **{name: index}))
+    assert caught.value.where == name
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_certificates_are_merged(tmp_path: Path) -> None:
     own = write(tmp_path / "own.pem", PEM.format("T1dO"))
     named = write(tmp_path / "named.pem", PEM.format("TkFNRUQ="))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from floe_images.engine.fetch.http import Credential, Http, HttpSettings
+from floe_images.engine.fetch.indexes import IndexSettings
 from floe_images.engine.redact import Secret
-from floe_images.engine.resolve.uv import failure
+from floe_images.engine.resolve.index_words import no_index
+from floe_images.engine.resolve.uv import failure, uv_cache
+from floe_images.engine.store import Store
 from floe_images.image.platform import Platform
+from tests.support.mirror import Mirror
 
 HTTP = Http(HttpSettings(credentials=(Credential("https://m.example:443", "joe", Secret("hunter2")),)))
 URL = "https://m.example/simple/app/"
@@ -58,6 +64,16 @@ error: No solution found when resolving dependencies
         ),
         (f"error: Received some unexpected JSON from `{URL}`\n  cause: x\n", 26, None),
         ("error: failed to write\n  cause: No space left on device (os error 28)\n", 50, None),
+        (
+            "error: Failed to initialize cache at `/c/uv`\n  cause: failed to create directory `/c/uv`: File exists\n",
+            51,
+            "Failed to initialize cache at `/c/uv`: failed to create directory `/c/uv`: File exists",
+        ),
+        (
+            f"error: Failed to fetch: {URL}\n  cause: tunnel error: unsuccessful\n  cause: Connection refused\n",
+            20,
+            None,
+        ),
         ("", 13, "uv gave no reason"),
     ],
 )
@@ -68,3 +84,43 @@ def test_words(text: str, code: int, message: str | None) -> None:
     assert "\n" not in str(found)
     if message is not None:
         assert found.message == message
+
+
+INDEX = IndexSettings(index="https://m.example/simple", source="UV_*", where="UV_DEFAULT_INDEX")
+
+
+def test_the_index_and_the_proxy_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "joe:hunter2@proxy.example:3128")
+    found = failure(DNS, Platform("linux", "amd64"), HTTP, INDEX)
+    assert str(found.hint).endswith(
+        "the index is https://m.example/simple (UV_DEFAULT_INDEX), the proxy is http://proxy.example:3128 (HTTPS_PROXY)"
+    )
+    monkeypatch.setenv("NO_PROXY", "m.example")
+    missing = "error: No solution found\n  cause: Because app was not found in the package registry\n"
+    found = failure(missing, Platform("linux", "amd64"), HTTP, INDEX)
+    assert found.exit_code == 13
+    assert str(found.hint).endswith("; the index is https://m.example/simple (UV_DEFAULT_INDEX)")
+
+
+def test_an_index_that_has_nothing_is_none(http: Http, mirror: Mirror) -> None:
+    wrong = IndexSettings(index=mirror.url("elsewhere"), source="pip.conf", where="/etc/pip.conf")
+    found = no_index(["Alpha>=1", "beta[x]==1.0"], wrong, http)
+    assert found is not None
+    assert (found.exit_code, found.message) == (26, "has none of alpha, beta: it looks like no package index")
+    assert found.where == mirror.url("elsewhere")
+    assert "(/etc/pip.conf)" in str(found.hint)
+    right = IndexSettings(index=mirror.url("simple"))
+    assert no_index(["no-such-thing", "beta"], right, http) is None
+
+
+def test_where_uv_has_its_cache(tmp_path: Path) -> None:
+    store = Store(tmp_path / "ours")
+    home = {"HOME": str(tmp_path)}
+    assert uv_cache(store, home) is None
+    assert uv_cache(store, home | {"FLOE_CACHE_DIR": str(store.root)}) == store.root / "uv"
+    assert uv_cache(store, home | {"FLOE_CACHE_DIR": "x", "UV_CACHE_DIR": "y"}) is None
+    (tmp_path / ".cache").touch()
+    assert uv_cache(store, home) == store.root / "uv"

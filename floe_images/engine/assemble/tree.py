@@ -19,8 +19,8 @@ from floe_images.engine.assemble.entry import Entries, Entry, no_content
 from floe_images.engine.store import disk_error
 from floe_images.errors import ProjectError
 
-IGNORED = ("target", "logs", ".git", ".venv", "venv", "__pycache__", ".user.yml", ".DS_Store", "*.pyc")
-IGNORED += (".floe", "floe.yaml", "floe.lock", "floe.schema.json")  # floe's own
+_OWN = (".floe", "floe.yaml", "floe.lock", "floe.schema.json")
+IGNORED = ("target", "logs", ".git", ".venv", "venv", "__pycache__", ".user.yml", ".DS_Store", "*.pyc", *_OWN)
 SECRETS = (
     "profiles.yml",
     "profiles.yaml",

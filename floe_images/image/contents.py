@@ -22,7 +22,8 @@ from floe_images.image.read import ImageSource, StoredImage, StoredLayer
 from floe_images.image.words import LAYER_GZIP
 
 _MAX_METADATA = 4 << 20  # bytes
-_PYTHON = re.compile(r"(?:^|/)[^/]+\.dist-info/METADATA$")
+# What a package vendors (`setuptools/_vendor/…dist-info`) is part of it, not installed beside it.
+_PYTHON = re.compile(r"(?:^|/)(?:site|dist)-packages/[^/]+\.dist-info/METADATA$")
 _DEBIAN = re.compile(r"^var/lib/dpkg/status\.d/[^/]+$")
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"

@@ -79,13 +79,17 @@ class Blobs:
 def sample_image(blobs: Blobs, platform: Platform, word: str = "hello") -> BuiltImage:
     """A base, a layer with packages, and a program that prints ``word`` and leaves with its user id's last byte."""
     base = blobs.layer("system", {"bin": None, "tmp": None, "var": None, "var/lib": None, "var/lib/floe": None})
-    info = "usr/local/lib/python3.11/dist-packages/tiny_thing-1.2.dist-info"
+    site = "usr/local/lib/python3.11/dist-packages"
+    vendored = f"{site}/tiny_thing/_vendor/inner-3.dist-info"
     status = b"Package: libfoo1\nStatus: install ok installed\nVersion: 1.2-3\nArchitecture: all\n"
     packages = blobs.layer(
         "python",
         {
             "var/lib/dpkg/status.d/libfoo1": status,
-            f"{info}/METADATA": b"Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.2\n\nVersion: 9\n",
+            f"{site}/tiny_thing-1.2.dist-info/METADATA": (
+                b"Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.2\n\nVersion: 9\n"
+            ),
+            f"{vendored}/METADATA": b"Metadata-Version: 2.1\nName: inner\nVersion: 3\n",
         },
     )
     program = blobs.layer("project", {"bin/say": static_program(platform, f"{word} {platform.architecture}\n")})

@@ -42,7 +42,7 @@ def test_layers_of_both_platforms(layout: tuple[Path, str], capsys: pytest.Captu
     lines = out.splitlines()
     assert lines[0] == f"{REFERENCE}  {digest}"
     assert [line.split()[0] for line in lines if line.startswith("linux/")] == ["linux/amd64", "linux/arm64"]
-    assert "0.0 MB stored, 0.0 MB unpacked, 3 layers, 1 Python and 1 Debian packages, 3 files" in lines
+    assert "0.0 MB stored, 0.0 MB unpacked, 3 layers, 1 Python and 1 Debian packages, 4 files" in lines
     table = [line.split() for line in lines if "sha256:" in line and line.split()[0] in ("system", "python", "project")]
     assert [row[0] for row in table] == ["system", "python", "project"] * 2
     assert table[0][5] == table[3][5]  # one system layer for both
@@ -66,6 +66,7 @@ def test_json(layout: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> N
     assert [file["path"] for file in image["files"]] == [
         "bin/say",
         "usr/local/lib/python3.11/dist-packages/tiny_thing-1.2.dist-info/METADATA",
+        "usr/local/lib/python3.11/dist-packages/tiny_thing/_vendor/inner-3.dist-info/METADATA",
         "var/lib/dpkg/status.d/libfoo1",
     ]
 
@@ -86,7 +87,7 @@ def test_files_of_an_archive_largest_first(layout: tuple[Path, str], capsys: pyt
     assert code == 0
     names = [line.split()[2] for line in out.splitlines() if " MB " in line and "stored" not in line]
     assert names[0] == "bin/say"
-    assert len(names) == 3
+    assert len(names) == 4
 
 
 def test_a_platform_that_is_not_there(layout: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:

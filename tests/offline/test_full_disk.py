@@ -48,7 +48,7 @@ def test_the_project_is_on_a_small_disk(built: Built) -> None:
     with small_disk(folder, size_of(layout) // 2) as resize:
         project = built.ground.project(name, lock=built.lock)
         assert_refused(run_floe(project, env, "build"), 50)
-        assert not (project / ".floe/image/index.json").exists()
+        assert not (project / ".floe").exists()
         resize(int(size_of(layout) * 1.2))
         must(run_floe(project, env, "build"))
         assert (index_digest(project / ".floe/image"), whole(project / ".floe/image")) == (built.digest, [])

@@ -37,7 +37,8 @@ def _parts(text: str) -> tuple[tuple[tuple[int, ...], int], ...]:
     # A missing part counts as an empty one, so "1.0" and "1.00" and "" and "0" are equal.
     while parts and parts[-1] == _END:
         parts.pop()
-    return (*parts, _END)
+    # Two ends, since "0" begins with what looks like one: "0~" is before "0".
+    return (*parts, _END, _END)
 
 
 def _order(letters: str) -> tuple[int, ...]:

@@ -44,11 +44,11 @@ def toolkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build_on_arm64(engine: TestEngine, image: str, toolkit: Path, project: Path, cache: Path) -> dict[str, object]:
     """`floe build --frozen --json` in a container of ``image``; what it said."""
-    mounts = {toolkit: "/toolkit:ro", project: "/work/project", cache: "/work/cache"}
+    mounts = {toolkit: "/toolkit:ro", project: "/site/project", cache: "/site/cache"}
     volumes = [word for path, place in mounts.items() for word in ("--volume", f"{path}:{place}")]
-    env = {"PYTHONPATH": "/toolkit", "FLOE_CACHE_DIR": "/work/cache", "USER": "somebody"}
+    env = {"PYTHONPATH": "/toolkit", "FLOE_CACHE_DIR": "/site/cache", "USER": "somebody"}
     variables = [word for name, value in env.items() for word in ("--env", f"{name}={value}")]
-    flags = (*HARDENED, *volumes, *variables, "--user", f"{os.getuid()}:{os.getgid()}", "--workdir", "/work/project")
+    flags = (*HARDENED, *volumes, *variables, "--user", f"{os.getuid()}:{os.getgid()}", "--workdir", "/site/project")
     python = ("--entrypoint", "/usr/bin/python3.11", "--platform", "linux/arm64")
     command = ("-c", "import platform; print(platform.machine())")
     assert engine.docker("run", "--rm", *flags, *python, image, *command).stdout == "aarch64\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from floe_images.commands.lock import LOCK_FILE, load_lock, save_lock, update_lock
+from floe_images.commands.lock import LOCK_FILE, load_lock, reach_for, save_lock, update_lock
 from floe_images.commands.options import as_json as json_option
 from floe_images.commands.options import find_links, spec_file
 from floe_images.engine.assemble.build import assemble
@@ -19,7 +19,6 @@ from floe_images.engine.assemble.packer import tools
 from floe_images.engine.docker.connect import connect
 from floe_images.engine.docker.load import LoadedImage, load_archive
 from floe_images.engine.fetch.fetch import cached, fetch
-from floe_images.engine.fetch.reach import find_reach
 from floe_images.engine.fetch.sources import folders_of, make_sources, requests_for
 from floe_images.engine.store import Store, default_store
 from floe_images.errors import DiskError, LockMissingError, ToolVersionError, UsageError, disk_error
@@ -185,9 +184,7 @@ def _fetch(
     files = cached(requests, store)
     if len(files) == len(requests):
         return files
-    reach = find_reach(loaded.spec.image.mirrors, loaded.base)
-    for credential in reach.http.settings.credentials:
-        console.hide(credential.password.reveal())
+    reach = reach_for(loaded, console)
     return fetch(
         requests,
         sources=make_sources(reach, lock.snapshot.time),

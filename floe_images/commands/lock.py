@@ -6,6 +6,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from floe_images.lock.model import Lock
 from floe_images.lock.stale import check_fresh, inputs_digest
 from floe_images.progress import Console
 from floe_images.spec.load import Loaded, load_spec
+
+if TYPE_CHECKING:
+    from floe_images.engine.fetch.reach import Reach
 
 LOCK_FILE = "floe.lock"
 _EVERYTHING = "*"
@@ -100,7 +104,6 @@ def update_lock(
     """The lock that belongs to floe.yaml now; nobody is asked where the one that is there does and nothing is to be
     upgraded. ``upgrade`` holds names, or ``*`` for everything."""
     from floe_images.engine.assemble.packer import tools
-    from floe_images.engine.fetch.reach import find_reach
     from floe_images.engine.resolve.lock import resolve
     from floe_images.engine.resolve.uv import Upgrade
     from floe_images.engine.store import default_store
@@ -108,9 +111,7 @@ def update_lock(
     if previous and not upgrade and previous.inputs == inputs_digest(loaded.spec):
         return replace(previous, tools=tools())
     names = _names(upgrade, previous)
-    reach = find_reach(loaded.spec.image.mirrors, loaded.base)
-    for credential in reach.http.settings.credentials:
-        console.hide(credential.password.reveal())
+    reach = reach_for(loaded, console)
     store = default_store()
     with store.in_use():
         return resolve(
@@ -122,6 +123,19 @@ def update_lock(
             upgrade=Upgrade(everything=_EVERYTHING in upgrade, names=names),
             folders=folders,
         )
+
+
+def reach_for(loaded: Loaded, console: Console) -> Reach:
+    """How floe.yaml and this machine reach the mirrors; their passwords are hidden in what is printed.
+
+    Raises UsageError, MirrorRefusedError.
+    """
+    from floe_images.engine.fetch.reach import find_reach
+
+    reach = find_reach(loaded.spec.image.mirrors, loaded.base)
+    for credential in reach.http.settings.credentials:
+        console.hide(credential.password.reveal())
+    return reach
 
 
 def save_lock(path: Path, lock: Lock) -> bool:
@@ -157,12 +171,11 @@ def _names(upgrade: Sequence[str], previous: Lock | None) -> tuple[str, ...]:
 
 
 def _export(console: Console, loaded: Loaded, lock: Lock, output: Path | None, folders: Sequence[Path]) -> None:
-    from floe_images.engine.fetch.reach import find_reach
     from floe_images.engine.fetch.sources import folders_of
     from floe_images.engine.resolve.export import export_pylock
     from floe_images.engine.write import write_whole
 
-    reach = find_reach(loaded.spec.image.mirrors, loaded.base)
+    reach = reach_for(loaded, console)
     data = export_pylock(lock, reach=reach, progress=console, folders=folders_of(reach, folders))
     if output is None:
         console.result(data.decode().rstrip("\n"))

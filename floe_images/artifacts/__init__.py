@@ -1,1 +1,1 @@
-"""CompiledArtifacts: the one contract between outside and inside. Imports nothing of ours but errors."""
+"""CompiledArtifacts and a run's events: the contract between outside and inside. Imports nothing of ours but errors."""

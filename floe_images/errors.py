@@ -23,11 +23,16 @@ FloeError
 ├── MaintainerScriptError   31   a Debian package runs a script that nobody reviewed
 ├── ImageTooBigError        32
 ├── WrongMachineError       33   an ELF file that is not of the platform's machine
-├── InterpreterError        34   the image's interpreter cannot be run here, so bytecode cannot be made
+├── InterpreterError        34   the image's interpreter cannot be run: no bytecode, no manifests
 ├── CollisionError          35   two packages bring one path with different content and no rule decides
 ├── EngineError             40   no container engine answers, or it refused
+├── ServiceError            41   a service of the platform did not become healthy
 ├── DiskFullError           50
 ├── DiskError               51   a file or folder cannot be read or written
+├── TestsFailedError        60   a run ended, and a dbt test failed
+├── ModelsFailedError       61   a run ended, and a model, seed or snapshot failed
+├── InfrastructureError     62   a run could not do its work: no connection, a lost process, no memory
+├── CatalogDriftError       63   `catalog plan --check`: a catalog's server holds something else than floe.yaml says
 └── CancelledError      130
 Anything else is a bug: exit code 1, one line, and a log file.
 """
@@ -162,6 +167,10 @@ class EngineError(FloeError):
     exit_code = 40
 
 
+class ServiceError(FloeError):
+    exit_code = 41
+
+
 class DiskFullError(FloeError):
     exit_code = 50
 
@@ -170,8 +179,31 @@ class DiskError(FloeError):
     exit_code = 51
 
 
+class TestsFailedError(FloeError):
+    __test__ = False  # pytest collects classes of this name
+    exit_code = 60
+
+
+class ModelsFailedError(FloeError):
+    exit_code = 61
+
+
+class InfrastructureError(FloeError):
+    exit_code = 62
+
+
+class CatalogDriftError(FloeError):
+    exit_code = 63
+
+
 class CancelledError(FloeError):
     exit_code = 130
+
+
+def leaf_of(exit_code: int) -> type[FloeError] | None:
+    """The tree's class for what a child process ended with; None for a code that is none of the tree's."""
+    leaves: list[type[FloeError]] = [FloeError, *FloeError.__subclasses__()]
+    return next((leaf for leaf in leaves if leaf.exit_code == exit_code), None)
 
 
 def disk_error(error: OSError, where: str) -> FloeError:

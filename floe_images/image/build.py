@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from floe_images.image.config import RunSettings, config_bytes
 from floe_images.image.digest import Digest
 from floe_images.image.layer import LayerBlob
+from floe_images.image.packed import PackedImage, StoredBytes
 from floe_images.image.platform import Platform
 from floe_images.image.words import (
     CONFIG,
@@ -22,7 +23,7 @@ from floe_images.image.words import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuiltImage:
+class BuiltImage(StoredBytes):
     """One platform's image. ``config`` and ``manifest`` are the stored bytes; the layers' bytes lie in the cache."""
 
     platform: Platform
@@ -31,24 +32,14 @@ class BuiltImage:
     manifest: bytes
 
     @property
-    def config_digest(self) -> Digest:
-        """The image's ID on Docker's classic store."""
-        return Digest.of(self.config)
-
-    @property
-    def manifest_digest(self) -> Digest:
-        """The image's ID on the containerd store."""
-        return Digest.of(self.manifest)
+    def media_type(self) -> str:
+        """Of the manifest."""
+        return MANIFEST
 
     @property
     def unpacked_size(self) -> int:
         """Bytes of the uncompressed layers."""
         return sum(layer.tar_size for layer in self.layers)
-
-    @property
-    def packed_size(self) -> int:
-        """Bytes of the stored layers."""
-        return sum(layer.size for layer in self.layers)
 
 
 def build_image(
@@ -71,10 +62,10 @@ def build_image(
     return BuiltImage(platform=platform, layers=tuple(layers), config=config, manifest=manifest.json_bytes())
 
 
-def build_index(images: Sequence[BuiltImage], *, annotations: Annotations = ()) -> bytes:
+def build_index(images: Sequence[PackedImage], *, annotations: Annotations = ()) -> bytes:
     """The stored bytes of the index over ``images``, in the order of their platforms. Its digest is the build's."""
     manifests = (
-        Descriptor.of(MANIFEST, image.manifest, platform=image.platform)
+        Descriptor.of(image.media_type, image.manifest, platform=image.platform)
         for image in sorted(images, key=lambda image: image.platform)
     )
     return ImageIndex(manifests=tuple(manifests), annotations=annotations).json_bytes()

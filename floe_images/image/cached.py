@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from floe_images.errors import WrongHashError, disk_error
 from floe_images.image.digest import Digest
@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 class VerifiedReader:
     """Hashes what is read through it."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: io.FileIO) -> None:
         self._stream = stream
         self.sha256 = hashlib.sha256()
 
@@ -25,6 +25,12 @@ class VerifiedReader:
         data = self._stream.read(size)
         self.sha256.update(data)
         return data
+
+    def readinto(self, buffer: memoryview) -> int:
+        """How many bytes of ``buffer`` were filled; 0 at the end."""
+        size = self._stream.readinto(buffer)
+        self.sha256.update(buffer[:size])
+        return size
 
 
 @contextlib.contextmanager
@@ -34,7 +40,7 @@ def verified(source: Path, digest: Digest) -> Iterator[VerifiedReader]:
     Raise WrongHashError where it is not (``source`` is removed then), DiskError where ``source`` cannot be opened.
     """
     try:
-        stream = open(source, "rb")  # noqa: SIM115
+        stream = open(source, "rb", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise disk_error(error, str(source)) from error
     with stream:

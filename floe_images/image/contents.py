@@ -19,7 +19,7 @@ from typing import IO, Literal
 from floe_images.errors import UsageError
 from floe_images.image import place
 from floe_images.image.read import ImageSource, StoredImage, StoredLayer
-from floe_images.image.words import LAYER_GZIP
+from floe_images.image.words import DOCKER_LAYER_GZIP, LAYER_GZIP
 
 _MAX_METADATA = 4 << 20  # bytes
 # What a package vendors (`setuptools/_vendor/…dist-info`) is part of it, not installed beside it.
@@ -78,7 +78,7 @@ def open_layer(source: ImageSource, layer: StoredLayer) -> Iterator[IO[bytes]]:
     where = f"{source.where}: {place.blob(layer.digest)}"
     with source.open(place.blob(layer.digest)) as stored:
         try:
-            if layer.media_type == LAYER_GZIP:
+            if layer.media_type in (LAYER_GZIP, DOCKER_LAYER_GZIP):
                 with gzip.GzipFile(fileobj=stored) as tar:
                     yield tar  # type: ignore[misc]
             elif layer.media_type.endswith(".tar"):

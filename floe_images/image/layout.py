@@ -15,10 +15,10 @@ from pathlib import Path
 
 from floe_images.errors import UsageError, disk_error
 from floe_images.image import place
-from floe_images.image.build import BuiltImage, build_index, index_descriptor
+from floe_images.image.build import build_index, index_descriptor
 from floe_images.image.cached import remove_damaged, verified, verify_blob
 from floe_images.image.digest import Digest
-from floe_images.image.layer import LayerBlob
+from floe_images.image.packed import PackedImage, PackedLayer
 from floe_images.image.reference import Reference
 from floe_images.image.words import CONTAINERD_NAME, REF_NAME, Annotations, ImageIndex
 
@@ -28,7 +28,7 @@ BlobPath = Callable[[Digest], Path]
 
 def write_layout(
     folder: Path,
-    images: Sequence[BuiltImage],
+    images: Sequence[PackedImage],
     *,
     reference: Reference,
     annotations: Annotations,
@@ -71,9 +71,9 @@ def write_layout(
     return Digest.of(index)
 
 
-def _layers(images: Sequence[BuiltImage]) -> dict[Digest, LayerBlob]:
+def _layers(images: Sequence[PackedImage]) -> dict[Digest, PackedLayer]:
     """Every layer once; of two that are equal the one that this run made."""
-    found: dict[Digest, LayerBlob] = {}
+    found: dict[Digest, PackedLayer] = {}
     for image in images:
         for layer in image.layers:
             digest = Digest.parse(layer.digest)
@@ -133,7 +133,7 @@ def _content(path: Path, size: int) -> bytes | None:
         return None
 
 
-def _is_there(folder: Path, layer: LayerBlob, source: Path) -> bool:
+def _is_there(folder: Path, layer: PackedLayer, source: Path) -> bool:
     path = folder / place.blob(Digest.parse(layer.digest))
     try:
         if path.stat().st_size != layer.size:
@@ -144,7 +144,7 @@ def _is_there(folder: Path, layer: LayerBlob, source: Path) -> bool:
         return False
 
 
-def _place_blob(folder: Path, layer: LayerBlob, source: Path) -> None:
+def _place_blob(folder: Path, layer: PackedLayer, source: Path) -> None:
     if source.stat().st_size != layer.size:
         raise remove_damaged(source)
     digest = Digest.parse(layer.digest)

@@ -14,8 +14,15 @@ BLOBS = "blobs"
 SHA256 = "blobs/sha256"
 DOCKER_MANIFEST = "manifest.json"
 # Where `floe build` leaves the layout and `floe inspect` looks for it, beside floe.yaml.
-DEFAULT_LAYOUT = ".floe/image"
-DEBUG_LAYOUT = ".floe/image-debug"
+FLOE_FOLDER = ".floe"
+DEFAULT_LAYOUT = f"{FLOE_FOLDER}/image"
+DEBUG_LAYOUT = f"{FLOE_FOLDER}/image-debug"
+# Where `floe build` leaves the layouts of services, one folder each.
+SERVICES = f"{FLOE_FOLDER}/services"
+# Where `floe compile` leaves what the image would carry.
+ARTIFACTS = f"{FLOE_FOLDER}/artifacts.json"
+# Where `floe up` writes compose files.
+COMPOSE = f"{FLOE_FOLDER}/compose"
 
 
 def blob(digest: Digest) -> str:

@@ -18,7 +18,7 @@ from typing import IO, Any, Protocol
 from floe_images.errors import UsageError, disk_error
 from floe_images.image import place
 from floe_images.image.digest import Digest
-from floe_images.image.words import INDEX, MANIFEST
+from floe_images.image.words import DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST
 
 MAX_JSON = 8 << 20  # bytes: far above any manifest or config
 _MAX_DEPTH = 4
@@ -103,9 +103,9 @@ def _walk(source: ImageSource, index: dict[str, Any], reference: str, depth: int
     for entry in index["manifests"]:
         name = str(entry.get("annotations", {}).get("org.opencontainers.image.ref.name", reference))
         digest = Digest.parse(entry["digest"])
-        if entry["mediaType"] == INDEX:
+        if entry["mediaType"] in (INDEX, DOCKER_LIST):
             yield from _walk(source, _blob_json(source, digest), name, depth + 1)
-        elif entry["mediaType"] == MANIFEST:
+        elif entry["mediaType"] in (MANIFEST, DOCKER_MANIFEST):
             yield _image(source, digest, name)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from floe_images.lock.model import Lock
+from floe_images.lock.model import Lock, LockedImage, LockedService
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Change:
     """``before`` is None for what was added, ``after`` for what was removed; equal where only the files differ."""
 
-    kind: str  # python, debian, data
+    kind: str  # python, debian, data, service
     name: str
     before: str | None
     after: str | None
@@ -47,7 +47,12 @@ def _contents(lock: Lock) -> _Contents:
         **{("python", wheel.name): (wheel.version, wheel.files) for wheel in lock.wheels},
         **{("debian", name): (", ".join(sorted({one[0] for one in found})), found) for name, found in debs.items()},
         **{("data", data.name): (f"{data.package} {data.version}", data) for data in lock.data},
+        **{("service", service.service): (_version(service), service) for service in lock.services},
     }
+
+
+def _version(service: LockedService) -> str:
+    return service.reference if isinstance(service, LockedImage) else service.version
 
 
 def _compare(

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
-from floe_images.lock.model import LOCK_VERSION, Lock, LockedData, LockedDeb, LockedFile, LockedWheel
+from floe_images.image.platform import Platform
+from floe_images.lock.model import (
+    LOCK_VERSION,
+    Lock,
+    LockedData,
+    LockedDeb,
+    LockedFile,
+    LockedRecipe,
+    LockedService,
+    LockedWheel,
+)
 from floe_images.lock.reader import read_lock
 from floe_images.lock.seal import seal
 
@@ -34,11 +44,42 @@ def write_lock(lock: Lock) -> bytes:
         "",
         *_debian(lock),
         *(line for data in sorted(lock.data, key=lambda data: data.name) for line in _data(data)),
-        *(line for wheel in sorted(lock.wheels, key=lambda wheel: wheel.name) for line in _wheel(wheel)),
+        *_wheels(lock.wheels, "wheel"),
+        *(line for service in sorted(lock.services, key=lambda each: each.service) for line in service_lines(service)),
     ]
-    while lines[-1] == "":
-        lines.pop()
-    return seal(("\n".join(lines) + "\n").encode())
+    return sealed(lines)
+
+
+def write_services(head: str, services: Iterable[LockedService]) -> bytes:
+    """A file that locks services alone, under the comment ``head``: what is shipped beside a recipe."""
+    rows = (line for service in services for line in service_lines(service))
+    return sealed((head, f"version = {LOCK_VERSION}", "", *rows))
+
+
+def sealed(lines: Iterable[str]) -> bytes:
+    """The lines as a file that notices when it is edited by hand, with one final newline."""
+    return seal(("\n".join(lines).rstrip("\n") + "\n").encode())
+
+
+def service_lines(service: LockedService) -> Iterable[str]:
+    """One element of ``[[service]]``."""
+    yield "[[service]]"
+    yield f"name = {_text(service.service)}"
+    if isinstance(service, LockedRecipe):
+        for key in ("recipe", "version", "inputs"):
+            yield f"{key} = {_text(getattr(service, key))}"
+        yield f"time = {_time(service.time)}"
+        yield ""
+        yield from _packages(service.debian, "service.debian")
+        yield from _wheels(service.wheels, "service.wheel")
+        return
+    yield f"reference = {_text(service.reference)}"
+    yield f"index = {_text(service.index)}"
+    yield ""
+    yield "[service.manifests]"
+    for platform, manifest in sorted(service.manifests):
+        yield f"{_text(str(platform))} = {_table({'digest': manifest.digest, 'size': manifest.size})}"
+    yield ""
 
 
 def _debian(lock: Lock) -> Iterable[str]:
@@ -53,8 +94,12 @@ def _debian(lock: Lock) -> Iterable[str]:
     for suite, date in sorted(snapshot.dates):
         yield f"{suite} = {_time(date)}"
     yield ""
-    yield "[debian.packages]"
-    for platform, debs in sorted(lock.debian, key=lambda item: str(item[0])):
+    yield from _packages(lock.debian, "debian.packages")
+
+
+def _packages(closures: Iterable[tuple[Platform, tuple[LockedDeb, ...]]], table: str) -> Iterable[str]:
+    yield f"[{table}]"
+    for platform, debs in sorted(closures, key=lambda item: str(item[0])):
         yield f"{_text(str(platform))} = ["
         for deb in sorted(debs, key=lambda deb: deb.name):
             yield f"  {_table(_deb(deb))},"
@@ -77,16 +122,18 @@ def _deb(deb: LockedDeb) -> Mapping[str, str | int]:
     }
 
 
-def _wheel(wheel: LockedWheel) -> Iterable[str]:
-    yield "[[wheel]]"
-    yield f"name = {_text(wheel.name)}"
-    yield f"version = {_text(wheel.version)}"
-    yield "files = ["
-    for platform, file in sorted(wheel.files, key=lambda item: str(item[0] or "")):
-        row: dict[str, str | int] = {} if platform is None else {"platform": str(platform)}
-        yield f"  {_table(row | _file(file))},"
-    yield "]"
-    yield ""
+def _wheels(wheels: Iterable[LockedWheel], table: str) -> Iterable[str]:
+    """Every wheel as an element of the array ``table``."""
+    for wheel in sorted(wheels, key=lambda wheel: wheel.name):
+        yield f"[[{table}]]"
+        yield f"name = {_text(wheel.name)}"
+        yield f"version = {_text(wheel.version)}"
+        yield "files = ["
+        for platform, file in sorted(wheel.files, key=lambda item: str(item[0] or "")):
+            row: dict[str, str | int] = {} if platform is None else {"platform": str(platform)}
+            yield f"  {_table(row | _file(file))},"
+        yield "]"
+        yield ""
 
 
 def _data(data: LockedData) -> Iterable[str]:

@@ -73,6 +73,46 @@ class DebianSnapshot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LockedRecipe:
+    """A service whose image is put together from packages, as a recipe of ``data/recipes`` says.
+
+    Its root is the pipeline's own (``Lock.debian``); ``debian`` has what lies on top of that, for each platform.
+    """
+
+    service: str  # postgres, lake
+    recipe: str  # the recipe's name
+    version: str  # of the program, as its package has it
+    inputs: str  # sha256 of what resolving the recipe depends on
+    time: int  # newest Date of the indexes that its Debian packages come from, in seconds
+    debian: tuple[tuple[Platform, tuple[LockedDeb, ...]], ...]
+    wheels: tuple[LockedWheel, ...] = ()
+
+    def debs(self, platform: Platform) -> tuple[LockedDeb, ...]:
+        return dict(self.debian).get(platform, ())
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class LockedManifest:
+    """One platform's image manifest. ``digest`` as ``sha256:…``, ``size`` in bytes."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedImage:
+    """A service whose image comes from a registry. ``index`` is the digest that ``reference`` stood for."""
+
+    service: str  # polaris
+    reference: str  # as floe.yaml has it
+    index: str  # sha256:…
+    manifests: tuple[tuple[Platform, LockedManifest], ...]
+
+
+LockedService = LockedRecipe | LockedImage
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lock:
     """``inputs`` is the sha256 of what resolving depends on (see ``lock/stale.py``), ``tools`` the versions of what
     blob digests depend on (compressor, packer)."""
@@ -87,6 +127,7 @@ class Lock:
     wheels: tuple[LockedWheel, ...]
     data: tuple[LockedData, ...]
     debian_inputs: str = ""  # sha256 of what the Debian closure alone depends on; "": unknown, so it is resolved anew
+    services: tuple[LockedService, ...] = ()  # by the service's name
 
     def debs(self, platform: Platform) -> tuple[LockedDeb, ...]:
         return dict(self.debian)[platform]

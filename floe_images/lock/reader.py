@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import Any, TypeVar
 
 from floe_images.errors import LockFormatError
 from floe_images.image.platform import Platform
-from floe_images.lock.model import LOCK_VERSION, DebianSnapshot, Lock, LockedData, LockedDeb, LockedFile, LockedWheel
+from floe_images.lock.model import (
+    LOCK_VERSION,
+    DebianSnapshot,
+    Lock,
+    LockedData,
+    LockedDeb,
+    LockedFile,
+    LockedImage,
+    LockedManifest,
+    LockedRecipe,
+    LockedService,
+    LockedWheel,
+)
 from floe_images.lock.names import is_deb_of, is_wheel_for, is_wheel_of
 from floe_images.lock.seal import is_sealed
+from floe_images.lock.table import HINT, Table
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,10 +30,6 @@ else:
     import tomli as tomllib
 
 LOCK_LIMIT = 32 * 1024 * 1024  # bytes; a lock of 300 packages is about 150 kB
-_FILE_LIMIT = 64 * 1024**3  # bytes
-_TIME_LIMIT = 1 << 33  # seconds; SOURCE_DATE_EPOCH has the same bound
-_HINT = "restore it from version control, or delete it and run `floe lock`"
-_T = TypeVar("_T")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -35,6 +40,10 @@ _DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{0,250}\.(tar\.gz|tar\.b
 _DEBIAN_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}")
 _DEBIAN_VERSION = re.compile(r"([0-9]+:)?[0-9][A-Za-z0-9.+~:-]{0,120}")
 _POOL = re.compile(r"pool(/[A-Za-z0-9][A-Za-z0-9.+~_:%-]{0,200}){2,8}\.deb")
+_SERVICE = re.compile(r"[a-z][a-z0-9]{0,30}(-[a-z0-9]{1,30}){0,4}")
+# https://github.com/distribution/reference and the OCI image-spec's ``descriptor.md``.
+_REFERENCE = re.compile(r"[A-Za-z0-9\[][][A-Za-z0-9._:/@-]{0,500}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _STEP = r"(?!\.{1,2}(?:[/!]|$))[^/!\\\x00-\x1f\x7f]{1,255}"
 _MEMBER = re.compile(rf"{_STEP}([/!]{_STEP}){{0,40}}")
 _PLACE = re.compile(rf"/?{_STEP}(/{_STEP}){{0,40}}")
@@ -42,17 +51,30 @@ _PLACE = re.compile(rf"/?{_STEP}(/{_STEP}){{0,40}}")
 
 def read_lock(data: bytes, where: str) -> Lock:
     """The lock in ``data``; ``where`` is the file's name for messages. Raise LockFormatError for anything else."""
+    return _lock(_open(data, where))
+
+
+def read_services(data: bytes, where: str) -> tuple[LockedService, ...]:
+    """Of a file that locks services alone. Raise LockFormatError for anything else."""
+    table = _open(data, where)
+    services = table.sorted_by("service", table.each("service", read_service), lambda each: each.service)
+    table.end()
+    return services
+
+
+def _open(data: bytes, where: str) -> Table:
+    """The document, once its version and its seal are right."""
     if len(data) > LOCK_LIMIT:
         raise LockFormatError(f"larger than {LOCK_LIMIT} bytes, so not a lock", where=where)
     if not data.strip():
-        raise LockFormatError("is empty", where=where, hint=_HINT)
+        raise LockFormatError("is empty", where=where, hint=HINT)
     try:
         document = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise LockFormatError(f"not readable as TOML: {reason}", where=where, hint=_HINT) from None
+        raise LockFormatError(f"not readable as TOML: {reason}", where=where, hint=HINT) from None
     if "version" not in document:
-        raise LockFormatError("names no lock version, so it is no lock", where=where, hint=_HINT)
+        raise LockFormatError("names no lock version, so it is no lock", where=where, hint=HINT)
     version = document.pop("version")
     if version != LOCK_VERSION or isinstance(version, bool):
         raise LockFormatError(
@@ -61,123 +83,96 @@ def read_lock(data: bytes, where: str) -> Lock:
             hint="use the floe that wrote it, or delete it and run `floe lock`",
         )
     if not is_sealed(data):
-        raise LockFormatError("was edited by hand or badly merged", where=where, hint=_HINT)
+        raise LockFormatError("was edited by hand or badly merged", where=where, hint=HINT)
     document.pop("content", None)
-    return _lock(_Table(document, where, ""))
+    return Table(document, where, "")
 
 
-class _Table:
-    """A TOML table that is taken apart key by key; what nobody asked for is a finding."""
-
-    def __init__(self, rows: object, where: str, path: str) -> None:
-        self.where = where
-        self.path = path
-        if not isinstance(rows, dict):
-            raise self.wrong("a table is expected")
-        self.rows: dict[str, Any] = dict(rows)
-
-    def wrong(self, reason: str, key: str = "") -> LockFormatError:
-        path = ".".join(part for part in (self.path, key) if part)
-        return LockFormatError(f"{path}: {reason}" if path else reason, where=self.where, hint=_HINT)
-
-    def take(self, key: str, kind: type[_T]) -> _T:
-        value = self.rows.pop(key, None)
-        if value is None:
-            raise self.wrong("is missing", key)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise self.wrong(f"{type(value).__name__} where {kind.__name__} is expected", key)
-        return value
-
-    def text(self, key: str, pattern: re.Pattern[str]) -> str:
-        value = self.take(key, str)
-        if not pattern.fullmatch(value):
-            raise self.wrong(f"{value[:60]!r} is not allowed here", key)
-        return value
-
-    def size(self, key: str) -> int:
-        value = self.take(key, int)
-        if not 0 <= value <= _FILE_LIMIT:
-            raise self.wrong(f"{value} is no size in bytes", key)
-        return value
-
-    def time(self, key: str) -> int:
-        value = self.take(key, datetime)
-        if value.utcoffset() != timedelta(0) or value.year < 1970:
-            raise self.wrong("a time in UTC is expected", key)
-        if value.timestamp() >= _TIME_LIMIT:
-            raise self.wrong(f"the year {value.year} is too far ahead", key)
-        return int(value.timestamp())
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.take(key, dict), self.where, f"{self.path}.{key}".lstrip("."))
-
-    def each(self, key: str, make: Callable[[_Table], _T]) -> tuple[_T, ...]:
-        """Every table of an array, in its order."""
-        path = f"{self.path}.{key}".lstrip(".")
-        rows = enumerate(self.take(key, list)) if key in self.rows else ()
-        return tuple(make(_Table(row, self.where, f"{path}[{number}]")) for number, row in rows)
-
-    def platform(self, key: str) -> Platform:
-        return self.parse_platform(self.take(key, str), key)
-
-    def parse_platform(self, text: object, key: str) -> Platform:
-        try:
-            return Platform.parse(str(text)[:60])
-        except ValueError as error:
-            raise self.wrong(str(error), key) from None
-
-    def end(self) -> None:
-        for key in self.rows:
-            raise self.wrong(f"unknown key {key[:60]!r}")
-
-    def sorted_by(self, key: str, items: tuple[_T, ...], of: Callable[[_T], Any]) -> tuple[_T, ...]:
-        """In the lock's order; the same name twice is refused."""
-        ordered = sorted(items, key=of)
-        for one, other in pairwise(ordered):
-            if of(one) == of(other):
-                raise self.wrong(f"{of(one)} occurs twice", key)
-        return tuple(ordered)
-
-
-def _lock(table: _Table) -> Lock:
+def _lock(table: Table) -> Lock:
     platforms = tuple(table.parse_platform(text, "platforms") for text in table.take("platforms", list))
     if not platforms:
         raise table.wrong("no platform", "platforms")
     tools = table.table("tools")
     debian = table.table("debian")
-    packages = debian.table("packages")
     lock = Lock(
         inputs=table.text("inputs", _SHA256),
         platforms=table.sorted_by("platforms", platforms, lambda platform: platform),
         python=table.text("python", _PYTHON),
         tools=tuple(sorted((name, tools.text(name, _WORD)) for name in list(tools.rows))),
-        snapshot=_snapshot(debian),
-        debian=tuple(
-            sorted(
-                (
-                    packages.parse_platform(name, name),
-                    packages.sorted_by(name, packages.each(name, _deb), lambda deb: deb.name),
-                )
-                for name in list(packages.rows)
-            )
-        ),
+        snapshot=read_snapshot(debian),
+        debian=_closures(debian.table("packages")),
         wheels=table.sorted_by("wheel", table.each("wheel", _wheel), lambda wheel: wheel.name),
         data=table.sorted_by("data", table.each("data", _data), lambda data: data.name),
         debian_inputs=debian.text("inputs", _SHA256) if "inputs" in debian.rows else "",
+        services=table.sorted_by("service", table.each("service", read_service), lambda each: each.service),
     )
     debian.end()
     table.end()
-    for platform, debs in lock.debian:
-        for deb in debs:
-            if deb.architecture not in ("all", platform.architecture):
-                raise packages.wrong(f"{deb.name} is for {deb.architecture}", str(platform))
     missing = [str(platform) for platform in lock.platforms if platform not in dict(lock.debian)]
     if missing:
-        raise packages.wrong(f"nothing for {', '.join(missing)}")
+        raise debian.wrong(f"nothing for {', '.join(missing)}", "packages")
+    for service in lock.services:
+        has = dict(service.manifests if isinstance(service, LockedImage) else service.debian)
+        lacking = [str(platform) for platform in lock.platforms if platform not in has]
+        if lacking:
+            raise table.wrong(f"nothing of {service.service} for {', '.join(lacking)}", "service")
     return lock
 
 
-def _snapshot(debian: _Table) -> DebianSnapshot:
+def read_service(table: Table) -> LockedService:
+    """One element of ``[[service]]``. Raises LockFormatError."""
+    name = table.text("name", _SERVICE)
+    if "reference" in table.rows:
+        manifests = table.table("manifests")
+        image = LockedImage(
+            service=name,
+            reference=table.text("reference", _REFERENCE),
+            index=table.text("index", _DIGEST),
+            manifests=tuple(
+                sorted(
+                    (manifests.parse_platform(each, each), _manifest(manifests.table(each)))
+                    for each in list(manifests.rows)
+                )
+            ),
+        )
+        table.end()
+        return image
+    recipe = LockedRecipe(
+        service=name,
+        recipe=table.text("recipe", _SERVICE),
+        version=table.text("version", _DEBIAN_VERSION),
+        inputs=table.text("inputs", _SHA256),
+        time=table.time("time"),
+        debian=_closures(table.table("debian")),
+        wheels=table.sorted_by("wheel", table.each("wheel", _wheel), lambda wheel: wheel.name),
+    )
+    table.end()
+    return recipe
+
+
+def _manifest(table: Table) -> LockedManifest:
+    manifest = LockedManifest(digest=table.text("digest", _DIGEST), size=table.size("size"))
+    table.end()
+    return manifest
+
+
+def _closures(table: Table) -> tuple[tuple[Platform, tuple[LockedDeb, ...]], ...]:
+    """The packages of each platform, each only once and of the right architecture."""
+    closures = tuple(
+        sorted(
+            (table.parse_platform(name, name), table.sorted_by(name, table.each(name, _deb), lambda deb: deb.name))
+            for name in list(table.rows)
+        )
+    )
+    for platform, debs in closures:
+        for deb in debs:
+            if deb.architecture not in ("all", platform.architecture):
+                raise table.wrong(f"{deb.name} is for {deb.architecture}", str(platform))
+    return closures
+
+
+def read_snapshot(debian: Table) -> DebianSnapshot:
+    """Suite, time and dates of a ``[debian]`` table."""
     dates = debian.table("dates")
     return DebianSnapshot(
         suite=debian.text("suite", _WORD),
@@ -186,7 +181,7 @@ def _snapshot(debian: _Table) -> DebianSnapshot:
     )
 
 
-def _deb(table: _Table) -> LockedDeb:
+def _deb(table: Table) -> LockedDeb:
     pool = table.text("pool", _POOL)
     file = LockedFile(name=pool.rpartition("/")[2], size=table.size("size"), sha256=table.text("sha256", _SHA256))
     deb = LockedDeb(
@@ -204,7 +199,7 @@ def _deb(table: _Table) -> LockedDeb:
     return deb
 
 
-def _wheel(table: _Table) -> LockedWheel:
+def _wheel(table: Table) -> LockedWheel:
     wheel = LockedWheel(
         name=table.text("name", _PROJECT),
         version=table.text("version", _PYTHON_VERSION),
@@ -221,14 +216,14 @@ def _wheel(table: _Table) -> LockedWheel:
     return wheel
 
 
-def _wheel_file(table: _Table) -> tuple[Platform | None, LockedFile]:
+def _wheel_file(table: Table) -> tuple[Platform | None, LockedFile]:
     platform = table.platform("platform") if "platform" in table.rows else None
     file = _file(table)
     table.end()
     return platform, file
 
 
-def _data(table: _Table) -> LockedData:
+def _data(table: Table) -> LockedData:
     inner = table.table("file")
     data = LockedData(
         name=table.text("name", _WORD),
@@ -245,7 +240,7 @@ def _data(table: _Table) -> LockedData:
     return data
 
 
-def _file(table: _Table) -> LockedFile:
+def _file(table: Table) -> LockedFile:
     return LockedFile(
         name=table.text("name", _DISTRIBUTION), size=table.size("size"), sha256=table.text("sha256", _SHA256)
     )

@@ -17,14 +17,17 @@ from floe_images.spec.model import Spec
 
 
 def inputs_digest(spec: Spec) -> str:
-    """sha256 (hex) over platforms, Python's version, all requirements, Debian packages, data and the base recipe."""
-    inputs = {
+    """sha256 (hex) over platforms, Python's version, all requirements, Debian packages, data, services, recipes."""
+    inputs: dict[str, object] = {
         "platforms": sorted(str(platform) for platform in spec.image.platforms),
         "python": spec.image.python,
         "requirements": python_requirements(spec),
         "debian": debian_inputs_digest(spec),
         "data": sorted([data.name, data.package, data.member, data.place] for data in spec.data),
     }
+    services = _services(spec)
+    if services:  # a floe.yaml without any keeps the digest that it had before there were services
+        inputs["services"] = services
     return _digest(inputs)
 
 
@@ -37,6 +40,15 @@ def debian_inputs_digest(spec: Spec) -> str:
         "base": [recipe.suite, recipe.version],
     }
     return _digest(inputs)
+
+
+def _services(spec: Spec) -> dict[str, list[str]]:
+    if not spec.services:
+        return {}
+    # Recipes are read where a floe.yaml has services only.
+    from floe_images.lock.services import services_inputs
+
+    return services_inputs(spec)
 
 
 def _digest(inputs: object) -> str:
@@ -54,6 +66,8 @@ def check_fresh(lock: Lock, spec: Spec, where: str = "floe.lock") -> None:
         reasons.append("python")
     if {data.name for data in lock.data} != {data.name for data in spec.data}:
         reasons.append("data")
+    if {service.service for service in lock.services} != _services(spec).keys():
+        reasons.append("services")
     changed = ", ".join(reasons) or "the packages that are asked for"
     raise LockStaleError(
         f"floe.yaml has changed since it was locked ({changed})", where=where, hint="run `floe lock` to update it"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 
 from floe_images import __version__
-from floe_images.lock.model import Lock
+from floe_images.lock.model import Lock, LockedRecipe
 from floe_images.plan.base_files import GID, UID, USER
 from floe_images.plan.model import ImageConfig
 from floe_images.plan.places import DAGSTER_HOME, PYTHON, SCRIPTS, STATE
@@ -22,6 +22,8 @@ _ENV = (
     ("DBT_SEND_ANONYMOUS_USAGE_STATS", "false"),
     ("DBT_TARGET_PATH", "/tmp/dbt/target"),  # noqa: S108
     ("DO_NOT_TRACK", "1"),
+    # In a container loopback would be nobody's; which addresses of the host it is published on, the host decides.
+    ("FLOE_HOST", "0.0.0.0"),  # noqa: S104
     # dagster-dbt imports GitPython, which refuses to be imported where there is no git unless it is told to be quiet.
     ("GIT_PYTHON_REFRESH", "quiet"),
     ("HOME", "/tmp"),  # noqa: S108
@@ -47,6 +49,7 @@ def image_config(labels: tuple[tuple[str, str], ...]) -> ImageConfig:
         working_dir="/tmp",  # noqa: S108
         volumes=(f"/{STATE}",),
         labels=labels,
+        exposed_ports=("3000/tcp", "4000/tcp"),
         healthcheck=("CMD", _RUNTIME, "check", "--quick"),
     )
 
@@ -64,6 +67,7 @@ def image_annotations(
         "floe.base.suite": f"debian {lock.snapshot.suite}",
         "floe.bytecode": f"cpython-{PYTHON}" if bytecode else "none",
         "floe.lock.inputs": lock.inputs,
+        "floe.manifests": "dbt" if bytecode else "none",
         "floe.version": __version__,
         "org.opencontainers.image.base.name": "scratch",
         "org.opencontainers.image.created": rfc3339(epoch),
@@ -71,6 +75,20 @@ def image_annotations(
         "org.opencontainers.image.version": spec.image.tag,
         **({"org.opencontainers.image.source": source} if source else {}),
         **({"org.opencontainers.image.revision": revision} if revision else {}),
+    }
+    return tuple(sorted(found.items()))
+
+
+def service_annotations(lock: Lock, locked: LockedRecipe, *, title: str, epoch: int) -> tuple[tuple[str, str], ...]:
+    """As `image_annotations`, for a service: only what makes it another image when it changes."""
+    found = {
+        "floe.base.suite": f"debian {lock.snapshot.suite}",
+        "floe.recipe": locked.recipe,
+        "floe.recipe.inputs": locked.inputs,
+        "org.opencontainers.image.base.name": "scratch",
+        "org.opencontainers.image.created": rfc3339(epoch),
+        "org.opencontainers.image.title": title,
+        "org.opencontainers.image.version": locked.version,
     }
     return tuple(sorted(found.items()))
 

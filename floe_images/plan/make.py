@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -12,8 +13,18 @@ from floe_images.image.platform import Platform
 from floe_images.lock.model import Lock
 from floe_images.plan.config import image_annotations, image_config
 from floe_images.plan.layers import debian_layers, debug_layer, wheel_layers
-from floe_images.plan.model import DataPart, FilesPart, ImagePlan, LayerPlan, Plan, PlannedFile, RuntimePart, TreePart
-from floe_images.plan.places import PROJECT
+from floe_images.plan.model import (
+    DataPart,
+    FilesPart,
+    ImagePlan,
+    LayerPlan,
+    ManifestPart,
+    Plan,
+    PlannedFile,
+    RuntimePart,
+    TreePart,
+)
+from floe_images.plan.places import MANIFESTS, PROJECT
 from floe_images.spec.model import Spec
 
 
@@ -22,6 +33,8 @@ class BuildOptions:
     """What a build is asked for beside floe.yaml and floe.lock.
 
     ``platforms`` empty: all of the lock's. ``epoch`` in seconds (SOURCE_DATE_EPOCH); None: the lock's snapshot time.
+    Without ``bytecode`` nothing of the image is run to make it, so it has no manifests of dbt's either: its containers
+    make them when they start.
     ``source`` and ``revision``: None leaves floe.yaml's. ``debug``: the second image, with a shell.
     """
 
@@ -58,18 +71,19 @@ def make_plan(spec: Spec, lock: Lock, *, options: BuildOptions, rendered: tuple[
     )
     config = image_config(said)
     platforms = sorted(set(options.platforms or lock.platforms))
+
+    def image(platform: Platform) -> ImagePlan:
+        layers = _layers(spec, lock, platform, options, epoch, rendered)
+        return ImagePlan(platform=platform, layers=tuple(layers), config=config)
+
     return Plan(
         reference=reference(spec, debug=options.debug),
         epoch=epoch,
         max_size=spec.image.max_size,
         bytecode=options.bytecode,
         annotations=said,
-        images=tuple(
-            ImagePlan(
-                platform=platform, layers=tuple(_layers(spec, lock, platform, options.debug, rendered)), config=config
-            )
-            for platform in platforms
-        ),
+        images=tuple(map(image, platforms)),
+        workshops=tuple(map(image, lock.platforms)) if options.bytecode else (),
     )
 
 
@@ -80,7 +94,7 @@ def reference(spec: Spec, *, debug: bool = False) -> str:
 
 
 def _layers(
-    spec: Spec, lock: Lock, platform: Platform, debug: bool, rendered: tuple[PlannedFile, ...]
+    spec: Spec, lock: Lock, platform: Platform, options: BuildOptions, epoch: int, rendered: tuple[PlannedFile, ...]
 ) -> Iterator[LayerPlan]:
     unscripted = frozenset(package.name for package in spec.image.debian_packages if package.skip_scripts)
     yield from debian_layers(lock, platform, unscripted)
@@ -95,5 +109,20 @@ def _layers(
     )
     files = FilesPart(name="compiled", files=tuple(sorted(rendered, key=lambda file: file.path)))
     yield LayerPlan(name="project", platform=None, parts=(*trees, files))
-    if debug:
+    if options.bytecode:
+        yield LayerPlan(name="manifest", platform=None, parts=(_manifest(spec, epoch),))
+    if options.debug:
         yield debug_layer(lock, platform)
+
+
+def _manifest(spec: Spec, epoch: int) -> ManifestPart:
+    """What the project adds to the image may be a plugin of dbt's; what floe adds beside dbt is none."""
+    added = (re.match(r"[\w.-]+", each) for each in spec.image.python_packages)  # PEP 508: the name comes first
+    asked = ["dbt-core", *(f"dbt-{adapter}" for adapter in spec.adapters), *(name[0] for name in added if name)]
+    return ManifestPart(
+        targets=tuple(sorted(spec.targets)),
+        transforms=tuple(sorted(f"project/{transform.path}" for transform in spec.transforms)),
+        packages=tuple(sorted({re.sub(r"[-_.]+", "-", name).lower() for name in asked})),
+        epoch=epoch,
+        place=MANIFESTS,
+    )

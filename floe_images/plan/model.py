@@ -14,12 +14,16 @@ from floe_images.lock.model import LockedData, LockedDeb, LockedWheel
 
 @dataclass(frozen=True, kw_only=True)
 class DebPart:
+    """A Debian package."""
+
     deb: LockedDeb
     skip_scripts: bool = False  # floe.yaml accepts that this package's maintainer scripts do not run
 
 
 @dataclass(frozen=True, kw_only=True)
 class WheelPart:
+    """A wheel of the lock."""
+
     wheel: LockedWheel
     platform: Platform | None  # None: the wheel is none-any, its fragment is the same on every platform
 
@@ -44,6 +48,8 @@ class PlannedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class FilesPart:
+    """Files that floe itself writes."""
+
     name: str
     files: tuple[PlannedFile, ...]
 
@@ -58,16 +64,32 @@ class TreePart:
 
 @dataclass(frozen=True, kw_only=True)
 class DataPart:
+    """A data file of the lock, at its place in the image."""
+
     data: LockedData
     place: str
 
 
-Part = DebPart | WheelPart | RuntimePart | FilesPart | TreePart | DataPart
+@dataclass(frozen=True, kw_only=True)
+class ManifestPart:
+    """dbt's manifests, one for each of ``targets`` and ``transforms`` (paths as the artifacts have them), made by the
+    image's own dbt: by the distributions ``packages`` and what they require."""
+
+    targets: tuple[str, ...]
+    transforms: tuple[str, ...]
+    packages: tuple[str, ...]
+    epoch: int  # seconds: the time that stands in them
+    place: str
+
+
+Part = DebPart | WheelPart | RuntimePart | FilesPart | TreePart | DataPart | ManifestPart
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerPlan:
-    name: str  # system, python, wheel-pyarrow, wheels-any-2, wheels-linux-amd64-0, runtime, data, project
+    """One layer; ``parts`` in the order in which they are packed."""
+
+    name: str  # system, python, wheel-pyarrow, wheels-any-2, wheels-linux-amd64-0, runtime, data, project, manifest
     platform: Platform | None  # None: the same bytes for every platform
     parts: tuple[Part, ...]
 
@@ -90,6 +112,8 @@ class ImageConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePlan:
+    """One platform's image; ``layers`` lowest first."""
+
     platform: Platform
     layers: tuple[LayerPlan, ...]
     config: ImageConfig
@@ -97,9 +121,16 @@ class ImagePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
+    """All that a build makes."""
+
     reference: str  # repository:tag
     epoch: int  # seconds: `created` of configs and annotations; never a file's time
     max_size: int  # bytes, the sum of the uncompressed layers of one platform
-    bytecode: bool
+    bytecode: bool  # False: nothing of the image is run to make it, and it has no manifests of dbt's either
     annotations: tuple[tuple[str, str], ...]
     images: tuple[ImagePlan, ...]
+    workshops: tuple[ImagePlan, ...] = ()  # where manifests are made: one for each platform of the lock, built or not
+
+    def workshop(self, machine: Platform | None) -> ImagePlan | None:
+        """The image whose programs run on ``machine``; None where the lock has none."""
+        return next((image for image in self.workshops if image.platform == machine), None)

@@ -16,5 +16,11 @@ ARTIFACTS = f"{FLOE}/artifacts.json"
 PROJECT = f"{FLOE}/project"
 DATA = f"{FLOE}/data"
 DUCKDB = f"{FLOE}/duckdb"
+MANIFESTS = f"{FLOE}/manifests"
 DAGSTER_HOME = f"{FLOE}/dagster"
 STATE = "var/lib/floe"
+
+
+def volume_name(project: str, name: str) -> str:
+    """The engine's volume that keeps ``name`` of a project: `floe run --in-container` and `floe up` mean the same."""
+    return f"floe-{project}-{name}"

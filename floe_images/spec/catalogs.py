@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from floe_images.spec.unions import one_of
-from floe_images.spec.values import Line, Secret, Setting, StatePath, Strict, Url, matching
+from floe_images.spec.unions import one_of, part
+from floe_images.spec.values import Line, Secret, SecretRef, Setting, StatePath, Strict, Url, matching
 
 
 class S3Storage(Strict):
@@ -58,6 +59,9 @@ class AzureStorage(Strict):
     tenant_id: Setting | None = Field(default=None, description="Tenant of the service principal.")
     client_id: Setting | None = Field(default=None, description="Client id of the service principal.")
     client_secret: Secret | None = Field(default=None, description="Secret of the service principal.")
+    endpoint: Url | None = Field(
+        default=None, description="Address of the account where it is not Microsoft's; needs account_key."
+    )
 
 
 class LocalStorage(Strict):
@@ -68,6 +72,8 @@ class LocalStorage(Strict):
 
 
 if TYPE_CHECKING:
+    from floe_images.spec.polaris import ManagedPolaris
+
     Storage = S3Storage | GcsStorage | AzureStorage | LocalStorage
 else:
     Storage = one_of(
@@ -77,6 +83,7 @@ else:
         azure="catalogs:AzureStorage",
         local="catalogs:LocalStorage",
     )
+    ManagedPolaris = part("polaris:ManagedPolaris")
 
 
 class PolarisCatalog(Strict):
@@ -85,10 +92,46 @@ class PolarisCatalog(Strict):
     type: Literal["polaris"] = Field(description="Apache Polaris.")
     uri: Url = Field(description="Address of the Iceberg REST API, such as http://polaris:8181/api/catalog.")
     warehouse: Setting = Field(description="Polaris' name of the catalog.")
-    credential: Secret = Field(description="Client id and secret as one text, ID:SECRET.")
+    authentication: Literal["oauth2", "none"] = Field(
+        default="oauth2", description="How clients prove who they are; none is for development."
+    )
+    credential: Secret | None = Field(default=None, description="Client id and secret as one text, ID:SECRET.")
     scope: Line = Field(default="PRINCIPAL_ROLE:ALL", description="OAuth2 scope.")
     realm: Setting | None = Field(default=None, description="Realm, where the server has several.")
     storage: Storage | None = Field(default=None, description="Storage; none where the catalog vends credentials.")
+    manage: ManagedPolaris | None = Field(
+        default=None, description="What `floe catalog apply` makes there; without it the server is somebody else's."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> PolarisCatalog:
+        logs_in = self.authentication == "oauth2"
+        if logs_in != (self.credential is not None):
+            raise PydanticCustomError(
+                "polaris", "needs a credential" if logs_in else "has a credential that authentication none does not use"
+            )
+        if self.manage is None:
+            return self
+        if logs_in != (self.manage.credential is not None):
+            raise PydanticCustomError(
+                "polaris",
+                "manage needs a credential, such as root's"
+                if logs_in
+                else "manage has a credential that authentication none does not use",
+            )
+        if self.storage is None or not (self.manage.location or _location(self.storage)):
+            raise PydanticCustomError("polaris", "is managed, and so must have a storage with a location")
+        if isinstance(self.storage, AzureStorage) and self.storage.tenant_id is None:
+            raise PydanticCustomError("polaris", "is managed, and so its storage must have a tenant_id")
+        if logs_in and self.manage.principals is None and not isinstance(self.credential, SecretRef):
+            raise PydanticCustomError(
+                "polaris", "is managed, and so its credential must be a secret, a file that is written to"
+            )
+        return self
+
+
+def _location(storage: Storage) -> str | None:
+    return storage.path if isinstance(storage, LocalStorage) else storage.location
 
 
 class RestCatalog(Strict):

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic_core import PydanticCustomError
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 # (what, lowest, highest, names of the values from the lowest on): crontab(5). Both 0 and 7 are Sunday.
 _FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
@@ -40,7 +41,32 @@ def check_cron(value: str) -> str:
                 "the field {what} is not a cron field from {low} to {high}",
                 {"what": what, "low": low, "high": high},
             )
+    _check_days(*fields[2:])
     return value
+
+
+def _check_days(days: str, months: str, weekdays: str) -> None:
+    """A date that no calendar has; a day of the week beside it would do as well (crontab(5))."""
+    if weekdays != "*":
+        return
+    longest = max(_LENGTHS[month - 1] for month in _values(months, 1, 12, _MONTHS))
+    if min(_values(days, 1, 31, [])) > longest:
+        raise PydanticCustomError("cron", "never comes: no such month has that day")
+
+
+def _values(field: str, low: int, high: int, names: list[str]) -> set[int]:
+    """The numbers that a field that fits stands for."""
+    found: set[int] = set()
+    for item in field.lower().split(","):
+        parts = _ITEM.fullmatch(item)
+        assert parts
+        first, last = (low + names.index(end) if end in names else int(end or 0) for end in parts.group(2, 3))
+        if parts[1]:
+            first, last = low, high
+        elif not parts[3]:
+            last = high if parts[4] else first
+        found.update(range(first, last + 1, int(parts[4] or 1)))
+    return found
 
 
 def _item_fits(item: str, low: int, high: int, names: list[str]) -> bool:

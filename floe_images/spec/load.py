@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,21 +24,25 @@ class Loaded:
     spec: Spec
     base: Path
     file: str
-    positions: Mapping[str, Position]
+    root: document.Node = field(repr=False)
 
     def where(self, path: str) -> str:
         """``image.python`` → ``floe.yaml:7:11``; for what is not written there, the nearest part that is."""
-        while path and path not in self.positions:
+        positions = _positions(self.root)
+        while path and path not in positions:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        line, column = self.positions.get(path, (1, 1))
+        line, column = positions.get(path, (1, 1))
         return f"{self.file}:{line}:{column}"
 
 
-def load_spec(path: Path) -> Loaded:
-    """Read and check the file.
+def load_spec(path: Path | str) -> Loaded:
+    """Read and check the file of that path.
 
     Raises SpecError with all findings; UsageError where there is no such file; DiskError where it cannot be read.
     """
+    if isinstance(path, str) and "\n" in path:
+        raise UsageError("load_spec takes the path of a floe.yaml, and not its text", hint="write it to a file first")
+    path = Path(path)
     loaded, findings = check_spec(path)
     if loaded is None:
         count = "a finding" if len(findings) == 1 else f"{len(findings)} findings"
@@ -69,7 +72,7 @@ def check_text(raw: bytes, path: Path = Path(SPEC_FILE)) -> tuple[Loaded | None,
         spec, more = _check(node)
         findings += more
         if spec is not None and not findings:
-            return Loaded(spec=spec, base=path.parent, file=str(path), positions=_positions(node)), ()
+            return Loaded(spec=spec, base=path.parent, file=str(path), root=node), ()
     # One root cause can be found from two sides; who reads wants each place once, from the top down.
     return None, tuple(sorted(set(findings), key=lambda finding: (finding.at, finding.path, finding.message)))
 
@@ -77,8 +80,9 @@ def check_text(raw: bytes, path: Path = Path(SPEC_FILE)) -> tuple[Loaded | None,
 def _check(node: document.Node) -> tuple[Spec | None, list[Finding]]:
     from pydantic import ValidationError
 
-    from floe_images.spec import checks, explain
+    from floe_images.spec import checks
     from floe_images.spec.model import Spec
+    from floe_images.spec.versions import other_version
 
     if not isinstance(node.data, dict):
         return None, [] if node.broken else [
@@ -89,7 +93,7 @@ def _check(node: document.Node) -> tuple[Spec | None, list[Finding]]:
                 hint="`floe init` writes one to start from",
             )
         ]
-    version = explain.other_version(node)
+    version = other_version(node)
     if version is not None:
         return None, [version]
     data = node.plain()
@@ -97,6 +101,8 @@ def _check(node: document.Node) -> tuple[Spec | None, list[Finding]]:
     try:
         return Spec.model_validate(data), findings
     except ValidationError as error:
+        from floe_images.spec import explain
+
         return None, findings + explain.findings(error, node, data)
 
 

@@ -1,7 +1,6 @@
 """floe.yaml 1.0 as a value: every setting, frozen. ``load`` reads it, ``schema`` makes a JSON Schema out of it."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: pydantic would compile each annotation out of its text at every start.
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,18 +14,22 @@ from floe_images.spec.values import Name, RelativePath, Strict, matching
 
 if TYPE_CHECKING:
     from floe_images.spec.catalogs import GlueCatalog, HiveCatalog, LocalCatalog, PolarisCatalog, RestCatalog
-    from floe_images.spec.targets import DuckDBTarget, PostgresTarget
+    from floe_images.spec.exports import Export
+    from floe_images.spec.postgres import PostgresTarget
+    from floe_images.spec.services import Services
+    from floe_images.spec.targets import DuckDBTarget
     from floe_images.spec.warehouses import BigQueryTarget, DatabricksTarget, RedshiftTarget, SnowflakeTarget
 
     Target = DuckDBTarget | PostgresTarget | SnowflakeTarget | BigQueryTarget | RedshiftTarget | DatabricksTarget
     OrchestrationPart = Orchestration
     ObservabilityPart = Observability
     Catalog = PolarisCatalog | RestCatalog | HiveCatalog | GlueCatalog | LocalCatalog
+    ServicesPart = Services
 else:
     Target = one_of(
         "adapter",
         duckdb="targets:DuckDBTarget",
-        postgres="targets:PostgresTarget",
+        postgres="postgres:PostgresTarget",
         snowflake="warehouses:SnowflakeTarget",
         bigquery="warehouses:BigQueryTarget",
         redshift="warehouses:RedshiftTarget",
@@ -34,6 +37,8 @@ else:
     )
     OrchestrationPart = part("orchestration:Orchestration")
     ObservabilityPart = part("orchestration:Observability")
+    ServicesPart = part("services:Services")
+    Export = part("exports:Export")
     Catalog = one_of(
         "type",
         polaris="catalogs:PolarisCatalog",
@@ -42,8 +47,6 @@ else:
         glue="catalogs:GlueCatalog",
         local="catalogs:LocalCatalog",
     )
-
-SUPPORTED_VERSIONS = ("1.0",)
 
 _PROJECT_NAME = "[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*"
 _LONGEST_NAME = 63
@@ -68,7 +71,11 @@ class Spec(Strict):
     targets: dict[Name, Target] = Field(min_length=1, description="Where dbt's SQL runs, by name.")
     default_target: Name = Field(description="The target that is used unless another is asked for.")
     catalogs: dict[Name, Catalog] = Field(default={}, description="Apache Iceberg catalogs, by name.")
+    services: ServicesPart | None = Field(default=None, description="What floe runs beside the pipeline.")
     transforms: tuple[DbtTransform, ...] = Field(min_length=1, description="dbt projects.")
+    exports: tuple[Export, ...] = Field(
+        default=(), description="What models have made, written as Iceberg tables into catalogs."
+    )
     data: tuple[DataSpec, ...] = Field(default=(), description="Data files that the image carries.")
     orchestration: OrchestrationPart = Field(
         default_factory=Orchestration.model_construct, description="When the pipeline runs."

@@ -1,13 +1,12 @@
 """``orchestration`` and ``observability``: when the pipeline runs, where its state is kept, and who is told."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: pydantic would compile each annotation out of its text at every start.
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from floe_images.spec.unions import off_or, one_of, part
-from floe_images.spec.values import Host, Port, Secret, Setting, Strict
+from floe_images.spec.values import Strict
 
 
 class SqliteMetadata(Strict):
@@ -16,19 +15,9 @@ class SqliteMetadata(Strict):
     type: Literal["sqlite"] = Field(description="SQLite files in the state volume.")
 
 
-class PostgresMetadata(Strict):
-    """A PostgreSQL database of Dagster's own."""
-
-    type: Literal["postgres"] = Field(description="PostgreSQL.")
-    host: Host = Field(description="Host name or address.")
-    port: Port = Field(default=5432, description="TCP port.")
-    user: Setting = Field(description="Role that logs in.")
-    password: Secret | None = Field(default=None, description="The role's password.")
-    database: Setting = Field(description="Database.")
-
-
 if TYPE_CHECKING:
-    from floe_images.spec.schedules import FileArrivalSensor, FreshnessSensor, RunStatusSensor, Schedule
+    from floe_images.spec.postgres import PostgresMetadata
+    from floe_images.spec.schedules import FileArrivalSensor, FreshnessSensor, Maintenance, RunStatusSensor, Schedule
     from floe_images.spec.telemetry import ConsoleLineage, FileLineage, HttpLineage, Traces
 
     Metadata = SqliteMetadata | PostgresMetadata
@@ -36,8 +25,9 @@ if TYPE_CHECKING:
     TracesSetting = Literal["off"] | Traces
     LineageSetting = Literal["off"] | HttpLineage | FileLineage | ConsoleLineage
 else:
-    Metadata = one_of("type", sqlite="orchestration:SqliteMetadata", postgres="orchestration:PostgresMetadata")
+    Metadata = one_of("type", sqlite="orchestration:SqliteMetadata", postgres="postgres:PostgresMetadata")
     Schedule = part("schedules:Schedule")
+    Maintenance = part("schedules:Maintenance")
     Sensor = one_of(
         "type",
         run_status="schedules:RunStatusSensor",
@@ -59,6 +49,7 @@ class Orchestration(Strict):
     )
     schedules: tuple[Schedule, ...] = Field(default=(), description="Runs at fixed times.")
     sensors: tuple[Sensor, ...] = Field(default=(), description="Runs that something sets off.")
+    maintenance: Maintenance | None = Field(default=None, description="When Iceberg tables are looked after.")
 
 
 class Observability(Strict):

@@ -33,6 +33,20 @@ class Schedule(Strict):
     target: Name | None = Field(default=None, description="Target; the default one unless given.")
 
 
+class Maintenance(Strict):
+    """Looks after the Iceberg tables of the catalogs at fixed times."""
+
+    cron: Cron = Field(description="Minute, hour, day of month, month, day of week; or @daily, @weekly, and so on.")
+    timezone: Timezone = Field(default="UTC", description="IANA time zone, such as America/New_York.")
+    catalogs: tuple[Name, ...] = Field(default=(), description="Names in catalogs; all of them unless given.")
+    keep: Seconds = Field(default=7 * 86400, description="Seconds that snapshots stay (or 36h, 7d).")
+    keep_last: int = Field(default=5, ge=1, le=10_000, description="Snapshots of a table that stay in any case.")
+    orphans: Annotated[Seconds, Field(ge=86400)] = Field(
+        default=3 * 86400,
+        description="Age in seconds (or 3d) from which files that nothing refers to go; a day at least.",
+    )
+
+
 class _Sensor(Strict):
     name: Name = Field(description="Name of the sensor.")
     interval: Seconds = Field(default=30, description="Seconds between two looks (or 5m, 1h).")

@@ -1,12 +1,11 @@
-"""``targets``: where dbt's SQL runs, one model for each adapter (those in the cloud are in ``warehouses``)."""
+"""``targets``: where dbt's SQL runs, what each has, and DuckDB's; the others are in ``postgres`` and ``warehouses``."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: pydantic would compile each annotation out of its text at every start.
 from typing import Literal
 
 from pydantic import Field
 
-from floe_images.spec.values import Host, Name, Port, Secret, Setting, Size, StatePath, Strict
+from floe_images.spec.values import Name, Size, StatePath, Strict
 
 Adapter = Literal["duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks"]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -24,18 +23,9 @@ class DuckDBTarget(AnyTarget):
     adapter: Literal["duckdb"] = Field(description="DuckDB, embedded.")
     path: StatePath = Field(description="The database file, under /var/lib/floe (kept) or /tmp (lost at the end).")
     schema_name: Name = Field(default="main", alias="schema", description="Schema that models are made in.")
+    catalog: Name | None = Field(
+        default=None,
+        description="One of catalogs: tables, seeds and snapshots are Iceberg tables there, in the namespace schema; "
+        "views stay in the file.",
+    )
     memory_limit: Size | None = Field(default=None, description="Most memory that DuckDB takes, such as 1GB.")
-
-
-class PostgresTarget(AnyTarget):
-    """A PostgreSQL server."""
-
-    adapter: Literal["postgres"] = Field(description="PostgreSQL.")
-    host: Host = Field(description="Host name or address.")
-    port: Port = Field(default=5432, description="TCP port.")
-    user: Setting = Field(description="Role that logs in.")
-    password: Secret | None = Field(default=None, description="The role's password; none for a server that asks none.")
-    database: Setting = Field(description="Database.")
-    schema_name: Name = Field(default="public", alias="schema", description="Schema that models are made in.")
-    sslmode: SslMode = Field(default="prefer", description="libpq's sslmode.")
-    sslrootcert: Setting | None = Field(default=None, description="File with the certificates of the server's CA.")

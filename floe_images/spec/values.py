@@ -161,6 +161,14 @@ def _relative(value: str) -> str:
     return value
 
 
+def member_of_package(value: str) -> str:
+    """``data/flights.zip!flights.csv``: paths as archives have them, each in the one before."""
+    for path in value.split("!"):
+        if not path or path.startswith("/") or "\\" in path or {"", ".", ".."} & set(path.split("/")):
+            raise PydanticCustomError("member", "must be a path in the package's file, relative and without . and ..")
+    return value
+
+
 def place_of_data(value: str) -> str:
     """``flights.csv`` or ``/opt/floe/data/flights.csv`` → the latter."""
     absolute = value if value.startswith("/") else f"{DATA_FOLDER}/{value}"

@@ -8,37 +8,42 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from floe_images.artifacts.model import CompiledArtifacts, DuckDBArtifact
+from floe_images.artifacts.secrets import look_up, needed
 from floe_images.errors import FloeError
-from floe_images.runtime.limits import memory_limit
 from floe_images.runtime.places import Places, read_artifacts
-from floe_images.runtime.profile import make_profile
+from floe_images.runtime.roles.health import ask, read_notes
 
 
 def check(*, quick: bool, environ: Mapping[str, str]) -> tuple[bool, str]:
     """Whether all is well, and one line that says so or names every fault.
 
-    ``quick`` is for a health check: artifacts, projects, data files and writable places only; nothing big is imported.
+    ``quick`` is for a health check: artifacts, projects, data files and writable places only, and the servers that run
+    in this container are asked whether they serve; nothing big is imported.
     """
     places = Places.of(environ)
     try:
         artifacts = read_artifacts(places)
     except FloeError as fault:
         return False, f"not able to work: {fault}"
-    faults = [*_places(artifacts, places)]
-    if not quick:
-        faults += [*_secrets(artifacts, places, environ), *_adapters(artifacts)]
+    faults, notes = [*place_faults(artifacts, places)], [""]
+    servers = read_notes(places.scratch) if quick else ()
+    if quick:
+        faults += ask(servers)
+    else:
+        faults += [*secret_faults(artifacts, places, environ), *adapter_faults(artifacts)]
+        notes += [f"warning: {text}" for _, text in telemetry_notes(artifacts, places, environ)]
         if artifacts.duckdb:
-            faults += _duckdb(artifacts.duckdb, places)
+            faults += duckdb_faults(artifacts.duckdb, places)
     if faults:
         return False, "not able to work: " + "; ".join(faults)
     what = f"{artifacts.name}, target {artifacts.default_target}"
     if quick:
-        return True, f"ok: {what}"
+        return True, f"ok: {', '.join([what, *(f'{note.role} serves' for note in servers)])}"
     extensions = f", DuckDB extensions {' '.join(artifacts.duckdb.extensions)}" if artifacts.duckdb else ""
-    return True, f"ok: {what}, adapters {' '.join(artifacts.adapters)}{extensions}"
+    return True, f"ok: {what}, adapters {' '.join(artifacts.adapters)}{extensions}{'; '.join(notes)}"
 
 
-def _places(artifacts: CompiledArtifacts, places: Places) -> Iterator[str]:
+def place_faults(artifacts: CompiledArtifacts, places: Places) -> Iterator[str]:
     for transform in artifacts.transforms:
         if not (places.home / transform.path / "dbt_project.yml").is_file():
             yield f"no dbt project in {places.home / transform.path}"
@@ -46,23 +51,29 @@ def _places(artifacts: CompiledArtifacts, places: Places) -> Iterator[str]:
         if not (places.home / data.path).is_file():
             yield f"no data file {places.home / data.path}"
     for folder in (places.state, places.scratch):
-        fault = _unwritable(folder)
+        fault = unwritable(folder)
         if fault:
-            yield f"{folder} cannot be written: {fault}"
+            yield f"{folder} cannot be written: {fault.strerror}"
 
 
-def _unwritable(folder: Path) -> str | None:
-    """Really writes: permissions alone say nothing of a read-only mount or a full disk."""
+def unwritable(folder: Path) -> OSError | None:
+    """Why ``folder`` cannot be written, or None.
+
+    Really writes: permissions alone say nothing of a read-only mount or a full disk.
+    """
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".floe-check-") as file:
             file.write(b"floe")
             file.flush()
     except OSError as fault:
-        return fault.strerror
+        return fault
     return None
 
 
-def _secrets(artifacts: CompiledArtifacts, places: Places, environ: Mapping[str, str]) -> Iterator[str]:
+def secret_faults(artifacts: CompiledArtifacts, places: Places, environ: Mapping[str, str]) -> Iterator[str]:
+    from floe_images.runtime.limits import memory_limit
+    from floe_images.runtime.profile import make_profile
+
     name = environ.get("FLOE_TARGET") or artifacts.default_target
     target = artifacts.target(name)
     if target is None:
@@ -74,7 +85,20 @@ def _secrets(artifacts: CompiledArtifacts, places: Places, environ: Mapping[str,
         yield str(fault)
 
 
-def _adapters(artifacts: CompiledArtifacts) -> Iterator[str]:
+def telemetry_notes(
+    artifacts: CompiledArtifacts, places: Places, environ: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """``traces`` or ``lineage``, and what its endpoint lacks: no fault, since a run goes on and keeps what it tells."""
+    for each in needed(artifacts, None):
+        if each.required:
+            continue
+        try:
+            look_up(each.reference, setting=each.setting, environ=environ, folder=places.secrets)
+        except FloeError as fault:
+            yield each.setting.split(".")[1], f"{fault}; what is to be sent waits for it"
+
+
+def adapter_faults(artifacts: CompiledArtifacts) -> Iterator[str]:
     from importlib import import_module
 
     # Adapters register themselves with dbt's factory on import; telemetry must be off before dbt is imported.
@@ -86,7 +110,7 @@ def _adapters(artifacts: CompiledArtifacts) -> Iterator[str]:
             yield f"the adapter {adapter} cannot be imported: {fault}"
 
 
-def _duckdb(wanted: DuckDBArtifact, places: Places) -> Iterator[str]:
+def duckdb_faults(wanted: DuckDBArtifact, places: Places) -> Iterator[str]:
     try:
         import duckdb
     except ImportError as fault:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from floe_images.artifacts.codec import decode
 from floe_images.artifacts.model import CompiledArtifacts
@@ -29,6 +29,13 @@ class Places:
             secrets=Path(environ.get("FLOE_SECRETS_DIR") or "/run/secrets"),
             scratch=Path(environ.get("TMPDIR") or "/tmp"),  # noqa: S108
         )
+
+    def moved(self, path: str) -> str:
+        """A path that floe.yaml gives under ``/var/lib/floe``, where the state volume really is; others stay."""
+        try:
+            return str(self.state / PurePosixPath(path).relative_to("/var/lib/floe"))
+        except ValueError:
+            return path
 
 
 def read_artifacts(places: Places) -> CompiledArtifacts:

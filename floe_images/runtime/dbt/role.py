@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
 from floe_images.artifacts.model import CompiledArtifacts, TargetArtifact
-from floe_images.errors import DiskError, ProjectError, UsageError
+from floe_images.errors import ProjectError, UsageError
+from floe_images.runtime.dbt.drivers import settle
+from floe_images.runtime.dbt.duckdb_wait import be_patient, database, waiting_seconds
+from floe_images.runtime.dbt.load import asked, load
+from floe_images.runtime.dbt.lock import WriterLock
+from floe_images.runtime.dbt.prepare import (
+    QUIET,
+    environment,
+    find_project,
+    ignored_profiles,
+    refuse_cloud,
+    require_adapter,
+    versions,
+    work_folder,
+)
 from floe_images.runtime.limits import memory_limit
+from floe_images.runtime.manifests import manifest_path, read_manifest
 from floe_images.runtime.places import Places, read_artifacts
-from floe_images.runtime.profile import PROFILE, make_profile
+from floe_images.runtime.profile import make_profile
 
 _OURS = ("--profiles-dir", "--profile")
 _VERSION = (["--version"], ["-v"], ["-V"])
+_CONNECTS_NOT = {"parse", "ls", "list", "deps", "clean", "init", "docs", "--help", "-h"}
 
 
 def run_dbt(arguments: Sequence[str]) -> int:
@@ -27,37 +41,37 @@ def run_dbt(arguments: Sequence[str]) -> int:
     if list(arguments) in _VERSION:
         print(versions())  # noqa: T201
         return 0
+    os.environ.update(QUIET)
     places = Places.of(os.environ)
     artifacts = read_artifacts(places)
     target = choose_target(artifacts, arguments, os.environ.get("FLOE_TARGET", ""))
     project = _project(artifacts, places)
+    refuse_cloud(project, os.environ)
+    for line in ignored_profiles(project, os.environ):
+        _say(line)
+    require_adapter(target.adapter)
     profile = make_profile(artifacts, target, places=places, environ=os.environ, memory=memory_limit())
-    folder = _profiles_folder(places)
-    try:
-        (folder / "profiles.yml").write_text(json.dumps(profile.document), encoding="utf-8")  # JSON is YAML
+    signal.signal(signal.SIGTERM, _interrupt)
+    with ExitStack() as stack:
+        folder = stack.enter_context(work_folder(places, profile.document))
         os.environ.update(environment(places, project=project, profiles=folder, target=target.name))
-        os.environ.update(profile.secrets)
-        signal.signal(signal.SIGTERM, _interrupt)
-        return _invoke(arguments)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def environment(places: Places, *, project: Path, profiles: Path, target: str) -> dict[str, str]:
-    """What dbt and the project's macros read, without secrets. Telemetry is off whatever the container was given."""
-    scratch = places.scratch / "dbt"
-    return {
-        "DBT_PROJECT_DIR": str(project),
-        "DBT_PROFILES_DIR": str(profiles),
-        "DBT_PROFILE": PROFILE,
-        "DBT_TARGET": target,
-        "DBT_TARGET_PATH": os.environ.get("DBT_TARGET_PATH") or str(scratch / "target"),
-        "DBT_LOG_PATH": os.environ.get("DBT_LOG_PATH") or str(scratch / "logs"),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DO_NOT_TRACK": "1",
-        "FLOE_DATA_DIR": str(places.home / "data"),
-        **({} if sys.stdout.isatty() or os.environ.get("DBT_USE_COLORS") else {"DBT_USE_COLORS": "false"}),
-    }
+        if not sys.stdout.isatty():
+            os.environ.setdefault("DBT_USE_COLORS", "false")
+        cli = _import()
+        settle(profile)
+        if target.adapter == "duckdb" and not set(arguments) & _CONNECTS_NOT:
+            file = database(profile.document, target.name)
+            if file:
+                name = next((each for each in arguments if not each.startswith("-")), "dbt")
+                stack.enter_context(WriterLock(file, run=f"dbt {name}")).acquire(_say)
+                be_patient(seconds=waiting_seconds(os.environ), say=_say)
+        if target.adapter == "postgres" and not set(arguments) & _CONNECTS_NOT:
+            transform = project.relative_to(places.home).as_posix() if project.is_relative_to(places.home) else ""
+            if manifest_path(places.home, target.name, transform).is_file():
+                wanted = asked(read_manifest(places.home, target.name, transform)["sources"].values())
+                if wanted:
+                    load(wanted, profile.document, data=places.home / "data", say=_say)
+        return _invoke(cli, arguments)
 
 
 def choose_target(artifacts: CompiledArtifacts, arguments: Sequence[str], wanted: str) -> TargetArtifact:
@@ -80,51 +94,39 @@ def choose_target(artifacts: CompiledArtifacts, arguments: Sequence[str], wanted
     return target
 
 
-def versions() -> str:
-    """What ``dbt --version`` prints, without asking a public index for newer ones (dbt has no switch for that)."""
-    from importlib.metadata import distributions, version
-
-    adapters = []
-    for distribution in distributions():
-        prefix, _, name = (distribution.metadata["Name"] or "").lower().partition("-")
-        if prefix == "dbt" and Path(str(distribution.locate_file(f"dbt/adapters/{name}/__version__.py"))).is_file():
-            adapters.append(f"  - {name}: {distribution.version}")
-    return "\n".join(["Core:", f"  - installed: {version('dbt-core')}", "", "Plugins:", *sorted(adapters)])
-
-
 def _project(artifacts: CompiledArtifacts, places: Places) -> Path:
+    """DBT_PROJECT_DIR's project, else floe.yaml's only one."""
     if not artifacts.transforms:
         raise ProjectError("floe.yaml names no dbt project", hint="add one to transforms")
-    if len(artifacts.transforms) > 1 and not os.environ.get("DBT_PROJECT_DIR"):
+    chosen = os.environ.get("DBT_PROJECT_DIR")
+    if len(artifacts.transforms) > 1 and not chosen:
         named = ", ".join(transform.path for transform in artifacts.transforms)
         raise UsageError(f"there are several dbt projects: {named}", hint="DBT_PROJECT_DIR chooses one")
-    project = Path(os.environ.get("DBT_PROJECT_DIR") or places.home / artifacts.transforms[0].path)
-    if not (project / "dbt_project.yml").is_file():
-        raise ProjectError("no dbt_project.yml is there", where=str(project))
-    if (project / "profiles.yml").exists():
-        print(  # noqa: T201
-            f"floe-runtime: {project / 'profiles.yml'} is not read: the profile comes from floe.yaml", file=sys.stderr
-        )
-    return project
+    if not chosen:
+        return find_project(artifacts, places, artifacts.transforms[0].path)
+    if not (Path(chosen) / "dbt_project.yml").is_file():
+        raise ProjectError("no dbt_project.yml is there", where=chosen)
+    return Path(chosen)
 
 
-def _profiles_folder(places: Places) -> Path:
-    try:
-        return Path(tempfile.mkdtemp(prefix="floe-profile-", dir=places.scratch))
-    except OSError as fault:
-        raise DiskError(f"cannot be written: {fault.strerror}", where=str(places.scratch)) from None
-
-
-def _invoke(arguments: Sequence[str]) -> int:
+def _import() -> object:
     try:
         from dbt.cli.main import cli
     except ImportError as fault:
         raise ProjectError(f"dbt cannot be imported: {fault}", hint="adapters in floe.yaml bring dbt") from None
+    return cli
+
+
+def _invoke(cli: object, arguments: Sequence[str]) -> int:
     try:
-        cli.main(args=list(arguments), prog_name="floe-runtime dbt")
+        cli.main(args=list(arguments), prog_name="floe-runtime dbt")  # type: ignore[attr-defined]
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
+
+
+def _say(line: str) -> None:
+    print(f"floe-runtime: {line}", file=sys.stderr)  # noqa: T201
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

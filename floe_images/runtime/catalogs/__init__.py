@@ -1,0 +1,1 @@
+"""Iceberg catalogs of floe.yaml: settings for PyIceberg and DuckDB, writing tables, and looking after them."""

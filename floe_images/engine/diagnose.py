@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import platform
+import platform as machine
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from floe_images.engine.fetch.reach import Reach
 from floe_images.engine.redact import redact_url
 from floe_images.engine.store import Store
 from floe_images.errors import FloeError, MirrorUnreachableError
+from floe_images.image.platform import Platform
 from floe_images.lock.base_recipe import base_recipe
 
 _ROOM = 6 * 10**9  # bytes: downloads, fragments and layers of the example for both platforms are about 2 GB
@@ -39,13 +40,13 @@ def check_python() -> Finding:
     return Finding(
         name="python",
         ok=sys.version_info >= (3, 10),
-        detail=f"{platform.python_implementation()} {version} ({sys.executable})",
+        detail=f"{machine.python_implementation()} {version} ({sys.executable})",
         hint="floe needs Python 3.10 or newer",
     )
 
 
 def check_uv() -> Finding:
-    from floe_images.engine.resolve.uv import uv_binary
+    from floe_images.engine.resolve.uv_program import uv_binary
 
     try:
         binary = uv_binary()
@@ -157,13 +158,48 @@ def check_certificates(reach: Reach) -> Iterator[Finding]:
 
 
 def check_interpreter() -> Finding:
-    """Whether the image's interpreter, which makes the bytecode, can be run on this machine."""
+    """Whether the image's interpreter, which makes the bytecode of any platform, can be run on this machine."""
     from floe_images.engine.assemble.interpreter import host_platform
 
     try:
         return Finding(name="bytecode", ok=True, detail=f"the image's interpreter for {host_platform()} runs here")
     except FloeError as error:
-        return Finding(name="bytecode", ok=False, detail=error.message, hint=error.hint or "", needed=False)
+        return Finding(name="bytecode", ok=False, detail=error.message, hint=error.hint or "")
+
+
+def check_manifests(platforms: Sequence[Platform]) -> Finding:
+    """Whether anything here runs dbt in an image of one of ``platforms``, those of floe.yaml."""
+    from floe_images.engine.assemble.interpreter import native_platform, no_workshop
+    from floe_images.engine.docker.connect import connect
+
+    name, here = "manifests", native_platform()
+    if here in platforms:
+        return Finding(name=name, ok=True, detail=f"dbt of the image for {here} runs here")
+    try:
+        with connect() as engine:
+            own = Platform("linux", engine.architecture)
+    except FloeError as error:
+        refused = no_workshop(platforms, error.message)
+    else:
+        if own in platforms:
+            return Finding(name=name, ok=True, detail=f"dbt of the image for {own} runs in the container engine")
+        emulated = next((each for each in platforms if _emulated(each)), None)
+        if emulated:
+            return Finding(name=name, ok=True, detail=f"dbt of the image for {emulated} runs in the engine, by qemu")
+        refused = no_workshop(platforms, f"the container engine runs {own} alone")
+    return Finding(name=name, ok=False, detail=refused.message, hint=refused.hint or "")
+
+
+def _emulated(platform: Platform) -> bool:
+    """Whether this machine's kernel, which the engine's is on Linux, hands programs of ``platform`` to qemu.
+
+    https://docs.kernel.org/admin-guide/binfmt-misc.html
+    """
+    try:
+        said = Path(f"/proc/sys/fs/binfmt_misc/qemu-{platform.machine}").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return said.startswith("enabled")
 
 
 def check_engine() -> Finding:

@@ -2,8 +2,10 @@
 
 Layout: ``downloads/<sha256>`` (files by their own hash), ``fragments/<key>`` (one compressed part of a layer),
 ``blobs/<sha256>`` (finished layers), ``memo/<key>.json`` (what was found out once), ``trees/<key>/`` (unpacked
-interpreters), ``uv/`` (uv's own cache, where it cannot have its usual place), ``tmp/`` (what runs are writing, what
-killed runs left, and ``in-use.<pid>.…`` for each that works with the cache; removed by `floe cache prune`).
+interpreters and packages, and what was put together of them with hard links), ``uv/`` (uv's own cache, where it cannot
+have its usual place), ``tmp/`` (what runs are writing, what killed runs left, and ``in-use.<pid>.…`` for each that
+works with the cache; `floe cache prune` removes what nobody writes any more, and so does the next run with what is a
+day old).
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from floe_images.engine.processes import alive
 from floe_images.errors import DiskError, DiskFullError, FloeError, UsageError
 from floe_images.errors import disk_error as disk_error
 
-KINDS = ("downloads", "fragments", "blobs", "memo", "trees", "uv")
+KINDS = ("downloads", "fragments", "blobs", "memo", "trees", "environments", "uv")
+PARTIAL = "partial-"  # labels of downloads that a later run continues
 _IN_USE = "in-use"
 _STALE_TEMPORARY_SECONDS = 24 * 3600
 
@@ -59,6 +62,7 @@ class Store:
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """While the block runs nobody prunes the cache; what goes wrong with a file of the cache is a DiskError."""
+        self._sweep()
         marker = None
         # A cache that may only be read serves as long as nothing is missing, and nobody prunes it.
         with contextlib.suppress(OSError, DiskError, DiskFullError):
@@ -74,6 +78,19 @@ class Store:
             if marker is not None:
                 with contextlib.suppress(OSError):
                     marker.unlink()
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left in ``tmp/``: their markers, and what they wrote a day ago or earlier, since only
+        on one machine does a number tell whether the writer lives. Parts of downloads stay, to be continued."""
+        oldest = time.time() - _STALE_TEMPORARY_SECONDS
+        with contextlib.suppress(OSError):
+            for path in (self.root / "tmp").iterdir():
+                marker = path.name.startswith(f"{_IN_USE}.")
+                if path.name.startswith(PARTIAL) or alive(_writer_of(path)):
+                    continue
+                with contextlib.suppress(OSError):
+                    if marker or path.lstat().st_mtime < oldest:
+                        _remove(path)
 
     def failure(self, error: OSError) -> FloeError:
         """The tree's error for an ``OSError`` of a file of the cache."""
@@ -99,6 +116,16 @@ class Store:
             hint = "let FLOE_CACHE_DIR name a folder that may be written"
             raise DiskError(f"the cache cannot be written: {found.message}", where=str(folder), hint=hint) from error
         return folder / f"{label}.{os.getpid()}.{secrets.token_hex(4)}"
+
+    @contextlib.contextmanager
+    def folder(self, label: str) -> Iterator[Path]:
+        """A folder below ``tmp/`` that only this user may look into; gone with the block."""
+        path = self.temporary(label)
+        path.mkdir(mode=0o700)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
 
     def adopt(self, kind: str, key: str, temporary: Path) -> Path:
         """Rename a finished temporary file or folder to its key; where the key is there already, that one stays.
@@ -196,9 +223,13 @@ def default_store() -> Store:
     override = os.environ.get("FLOE_CACHE_DIR")
     if override:
         try:
-            return Store(Path(override).expanduser().absolute())
-        except (RuntimeError, ValueError):
-            raise UsageError("FLOE_CACHE_DIR does not name a folder", hint="give a path of this machine") from None
+            root = Path(override).expanduser().absolute()
+            there = os.path.lexists(root) and not root.is_dir()
+        except (RuntimeError, ValueError, OSError):
+            there = True
+        if there:
+            raise UsageError("FLOE_CACHE_DIR does not name a folder", hint="give a path of this machine")
+        return Store(root)
     from platformdirs import user_cache_path
 
     return Store(user_cache_path("floe", appauthor=False))

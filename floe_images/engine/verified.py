@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from floe_images.engine.store import disk_error
-from floe_images.errors import WrongHashError
+from floe_images.errors import DiskError, WrongHashError
 
 _CHUNK = 1 << 20
+_NAMED = 20  # of the damaged files
 # Path → sha256, inode, modification time and size of the file that was hashed.
 _verified: dict[Path, tuple[str, int, int, int]] = {}
+
+
+class DamagedDownloadError(WrongHashError):
+    """``name`` is the file's; it is gone from the cache."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("damaged in the cache; it was removed", where=name, hint="run it again")
+        self.name = name
 
 
 def verified(path: Path, sha256: str, where: str) -> Path:
     """``path``, whose bytes have this hash. ``where`` is the file's name in messages.
 
-    A file that was hashed when it was downloaded may have rotted, or been changed, since. Raises WrongHashError, and
-    then it is gone, so that the next run gets it anew; DiskError.
+    A file that was hashed when it was downloaded may have rotted, or been changed, since. Raises DamagedDownloadError,
+    and then it is gone, so that the next run gets it anew; DiskError.
     """
     digest = hashlib.sha256()
     try:
@@ -32,9 +42,33 @@ def verified(path: Path, sha256: str, where: str) -> Path:
     if digest.hexdigest() != sha256:
         with contextlib.suppress(OSError):
             path.unlink()
-        raise WrongHashError("damaged in the cache; it was removed", where=where, hint="run it again")
+        raise DamagedDownloadError(where)
     remember(path, sha256)
     return path
+
+
+@contextlib.contextmanager
+def naming_all(files: Iterable[tuple[Path, str, str]]) -> Iterator[None]:
+    """Where a damaged file ends the block, every one of ``files`` (path, sha256, name) is hashed, and one error names
+    all that are damaged: nobody runs it once for each."""
+    try:
+        yield
+    except DamagedDownloadError as first:
+        names = {first.name}
+        for path, sha256, name in files:
+            # What is gone by now was found damaged by another job.
+            with contextlib.suppress(DamagedDownloadError, DiskError):
+                verified(path, sha256, name)
+            if not path.exists():
+                names.add(name)
+        if len(names) == 1:
+            raise
+        told = ", ".join(sorted(names)[:_NAMED])
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        raise WrongHashError(
+            f"{len(names)} files were damaged in the cache; they were removed: {told}{more}",
+            hint="run it again; if there is damage again, let FLOE_CACHE_DIR name a folder on another disk",
+        ) from None
 
 
 def remember(path: Path, sha256: str) -> None:

@@ -13,8 +13,11 @@ from floe_images.engine.store import disk_error
 _ABANDONED_SECONDS = 60
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Raises DiskError or DiskFullError; ``path`` then is what it was before. What a killed run left is removed."""
+def write_whole(path: Path, data: bytes, *, mode: int | None = None) -> None:
+    """Raises DiskError or DiskFullError; ``path`` then is what it was before. What a killed run left is removed.
+
+    ``mode`` is the file's permissions; None leaves them to the umask.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         for left in path.parent.glob(f".{path.name}.*.tmp"):
@@ -25,6 +28,8 @@ def write_whole(path: Path, data: bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        if mode is not None:
+            temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
         raise disk_error(error, str(path)) from error

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -32,6 +32,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# Changes with how collisions are decided.
+_RECIPE = 1
 # Path in the image → digest of the content as the wheel's RECORD has it.
 Facts = Mapping[str, str]
 
@@ -61,22 +63,31 @@ def collision_rules() -> tuple[CollisionRule, ...]:
 
 
 def exclusions(plan: Plan, *, files: Mapping[str, Path], store: Store) -> Exclusions:
-    """Which wheel leaves which path to another. Raises CollisionError, HostileArchiveError, WrongMachineError."""
+    """Which wheel leaves which path to another; remembered under all that it depends on, the wheels' own hashes first.
+
+    Raises CollisionError, HostileArchiveError, WrongMachineError.
+    """
+    images = tuple((image.platform, tuple(wheel_sources(image, files))) for image in plan.images)
+    key = _exclusions_key(images)
+    noted = _recalled(key, store)
+    if noted is not None:
+        return noted
     found: dict[tuple[str, Platform | None], frozenset[str]] = {}
-    for image in plan.images:
-        facts, shared = _image_facts(image, files, store)
-        decided = decide(facts)
-        for name in facts:
-            left = decided.get(name, frozenset())
-            before = found.setdefault((name, None if name in shared else image.platform), left)
+    for platform, sources in images:
+        decided = decide({source.name: wheel_facts(source, sha256=sha256, store=store) for source, sha256 in sources})
+        for source, _ in sources:
+            left = decided.get(source.name, frozenset())
+            before = found.setdefault((source.name, source.platform and platform), left)
             if before != left:
                 raise CollisionError(
                     f"leaves {site_path(min(left ^ before))} to another package on one platform only, but its layer is "
                     "the same on all",
-                    where=name,
+                    where=source.name,
                     hint="ask for a rule (floe_images/data/collisions.toml)",
                 )
-    return Exclusions(paths={key: paths for key, paths in found.items() if paths})
+    made = Exclusions(paths={key: paths for key, paths in found.items() if paths})
+    store.note(key, [[name, platform and str(platform), sorted(left)] for (name, platform), left in made.paths.items()])
+    return made
 
 
 def decide(facts: Mapping[str, Facts], rules: tuple[CollisionRule, ...] | None = None) -> dict[str, frozenset[str]]:
@@ -127,14 +138,13 @@ def read_facts(source: WheelSource) -> dict[str, str]:
         return {path: item.digest if isinstance(item, Placed) else digest_of(item) for path, item in kept(layout)}
 
 
-def _image_facts(image: ImagePlan, files: Mapping[str, Path], store: Store) -> tuple[dict[str, Facts], set[str]]:
-    facts: dict[str, Facts] = {}
-    shared = set()
+def wheel_sources(image: ImagePlan, files: Mapping[str, Path]) -> Iterator[tuple[WheelSource, str]]:
+    """Every wheel of an image, with its sha256."""
     for part in (part for layer in image.layers for part in layer.parts):
         if isinstance(part, RuntimePart):
             source = runtime_source(part.version)
-            facts[source.name] = read_facts(source)
-            shared.add(source.name)
+            if isinstance(source.path, bytes):
+                yield source, hashlib.sha256(source.path).hexdigest()
         elif isinstance(part, WheelPart):
             file = part.wheel.file_for(image.platform)
             if file is None:
@@ -146,10 +156,32 @@ def _image_facts(image: ImagePlan, files: Mapping[str, Path], store: Store) -> t
                 version=part.wheel.version,
                 platform=part.platform,
             )
-            facts[source.name] = wheel_facts(source, sha256=file.sha256, store=store)
-            if part.platform is None:
-                shared.add(source.name)
-    return facts, shared
+            yield source, file.sha256
+
+
+def _exclusions_key(images: Iterable[tuple[Platform, Iterable[tuple[WheelSource, str]]]]) -> str:
+    rules = [(rule.path, rule.owner) for rule in collision_rules()]
+    lines = [f"exclusions {_RECIPE} {WHEEL_RULES} {prune_rules().digest} {rules}"]
+    for platform, sources in images:
+        lines.append(str(platform))
+        lines += [f"{source.name} {source.version} {source.platform} {sha256}" for source, sha256 in sources]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _recalled(key: str, store: Store) -> Exclusions | None:
+    """None: never noted, or what lies there is something else."""
+    noted = store.recall(key)
+    if not isinstance(noted, list):
+        return None
+    try:
+        return Exclusions(
+            paths={
+                (str(name), Platform.parse(platform) if platform else None): frozenset(map(str, left))
+                for name, platform, left in noted
+            }
+        )
+    except (TypeError, ValueError, AttributeError):
+        return None
 
 
 def _owner(path: str, names: list[str], rules: tuple[CollisionRule, ...]) -> str:

@@ -27,12 +27,14 @@ USR_LINKS = ("bin", "lib", "lib64", "sbin")
 class Fragment:
     """``tar_size`` and ``size`` in bytes, before and after compression; both 0 for a part that only has folders.
 
-    ``paths``: every file and link. ``folders``: (path, mode) as declared by the part; parents are not in it.
+    ``sha256`` is of the stored bytes. ``paths``: every file and link. ``folders``: (path, mode) as declared by the
+    part; parents are not in it.
     """
 
     key: str
     size: int
     tar_size: int
+    sha256: str
     paths: tuple[str, ...]
     folders: tuple[tuple[str, int], ...]
 
@@ -66,7 +68,13 @@ def make_fragment(
     paths: dict[str, None] = {}
     folders: dict[str, int] = {}
     with store.writing("fragments", key) as stream:
-        member = Member(stream.write)
+        stored = hashlib.sha256()
+
+        def put(data: bytes) -> None:
+            stored.update(data)
+            stream.write(data)
+
+        member = Member(put)
         for entry, content in entries:
             check_path(entry, where)
             if entry.kind == "dir":
@@ -91,6 +99,7 @@ def make_fragment(
         key=key,
         size=member.size if paths else 0,
         tar_size=member.tar_size,
+        sha256=stored.hexdigest(),
         paths=tuple(paths),
         folders=tuple(sorted(folders.items())),
     )
@@ -123,6 +132,7 @@ def _to_memo(fragment: Fragment) -> dict[str, Any]:
     return {
         "size": fragment.size,
         "tar_size": fragment.tar_size,
+        "sha256": fragment.sha256,
         "paths": list(fragment.paths),
         "folders": [list(folder) for folder in fragment.folders],
     }
@@ -134,6 +144,7 @@ def _from_memo(key: str, noted: dict[str, Any]) -> Fragment | None:
             key=key,
             size=int(noted["size"]),
             tar_size=int(noted["tar_size"]),
+            sha256=str(noted["sha256"]),
             paths=tuple(noted["paths"]),
             folders=tuple((str(path), int(mode)) for path, mode in noted["folders"]),
         )

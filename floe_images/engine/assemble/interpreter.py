@@ -10,7 +10,7 @@ import hashlib
 import platform as machine
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from floe_images.plan.places import PYTHON
 # Enough for compile() and marshal; the rest of the standard library is not needed.
 PACKAGES = ("libc6", "libexpat1", f"libpython{PYTHON}-minimal", f"python{PYTHON}-minimal", "zlib1g")
 _LOADERS = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}
-_HINT = "build on Linux (amd64 or arm64) or in a Linux container, or make a labelled image without: --no-bytecode"
+_HINT = "build on Linux (amd64 or arm64) or in a Linux container, or make a labelled image without both: --no-bytecode"
 _LAYOUT = 1  # changes with what is unpacked
 
 
@@ -39,15 +39,38 @@ class Interpreter:
     env: Mapping[str, str]
 
 
+def native_platform() -> Platform | None:
+    """The platform whose programs run here; None on anything but Linux on amd64 or arm64."""
+    known = [Platform("linux", architecture) for architecture in _LOADERS] if sys.platform == "linux" else []
+    return next((platform for platform in known if machine.machine() == platform.machine), None)
+
+
 def host_platform() -> Platform:
-    """The platform whose programs run here. Raises InterpreterError on anything but Linux on amd64 or arm64."""
-    for architecture in _LOADERS:
-        platform = Platform("linux", architecture)
-        if sys.platform == "linux" and machine.machine() == platform.machine:
-            return platform
+    """``native_platform``. Raises InterpreterError where there is none."""
+    platform = native_platform()
+    if platform:
+        return platform
     raise InterpreterError(
-        f"the image's Python does not run on {machine.system()} {machine.machine()}, so bytecode cannot be made",
+        f"the image's Python does not run on {machine.system()} {machine.machine()}, "
+        "so bytecode and dbt's manifests cannot be made",
         hint=_HINT,
+    )
+
+
+def no_workshop(platforms: Sequence[Platform], why: str) -> InterpreterError:
+    """What is said where neither this machine nor an engine runs an image of ``platforms``; ``why`` is the engine's
+    part of it."""
+    here, wanted = native_platform(), " or ".join(map(str, platforms))
+    if here is None:
+        hint = _HINT
+    else:
+        added = f"add {here} to image.platforms, `floe lock`, `floe build --platform {platforms[0]}`"
+        engine = f"a container engine that runs {wanted} (with qemu registered, on another architecture)"
+        hint = f"{added}; or {engine}; or an image without bytecode and manifests: --no-bytecode"
+    return InterpreterError(
+        f"dbt has to read the project with the image's Python for {wanted}, which does not run on {machine.system()} "
+        f"{machine.machine()}, and {why}",
+        hint=hint,
     )
 
 
@@ -84,11 +107,8 @@ def unpack_interpreter(debs: tuple[LockedDeb, ...], files: Mapping[str, Path], s
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     tree = tree.resolve()
-    libraries = tree / "usr/lib" / platform.multiarch
-    loader = libraries / _LOADERS[platform.architecture]
-    program = tree / f"usr/bin/python{PYTHON}"
     return Interpreter(
-        argv=(str(loader), "--library-path", str(libraries), str(program)),
+        argv=command(tree, platform),
         env={
             "LC_ALL": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -98,6 +118,16 @@ def unpack_interpreter(debs: tuple[LockedDeb, ...], files: Mapping[str, Path], s
             "PYTHONUTF8": "1",
         },
     )
+
+
+def command(tree: Path, platform: Platform) -> tuple[str, ...]:
+    """What starts the interpreter that lies below ``tree`` as it would in an image; options and code are to be added.
+
+    Its environment needs PYTHONHOME, since it is not where it was built for.
+    """
+    libraries = tree / "usr/lib" / platform.multiarch
+    loader = libraries / _LOADERS[platform.architecture]
+    return str(loader), "--library-path", str(libraries), str(tree / f"usr/bin/python{PYTHON}")
 
 
 def _unpack(path: Path, deb: LockedDeb, root: Path, platform: Platform) -> None:

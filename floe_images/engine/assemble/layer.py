@@ -29,7 +29,7 @@ from floe_images.image.layer import LayerBlob
 
 
 class DamagedFragmentError(Exception):
-    """The cached fragment ``key`` does not decode; it has to be made again."""
+    """The cached fragment ``key`` is not what was made; it has to be made again."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -81,11 +81,15 @@ def write_layer(
                 path = fragment_path(fragment, store)
                 if path is None:
                     continue
+                digest = hashlib.sha256()
                 try:
                     for stored, plain in read_member(path):
                         if stop is not None and stop.is_set():
                             raise CancelledError("stopped")
+                        digest.update(stored)
                         writer.put(stored, plain)
+                    if digest.hexdigest() != fragment.sha256:
+                        raise DamagedError("other bytes than were made")
                 except (DamagedError, FileNotFoundError) as error:
                     raise DamagedFragmentError(fragment.key) from error
             writer.put(member([tar.END]), tar.END)

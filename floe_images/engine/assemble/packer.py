@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import metadata
+import zlib_ng
 
 # Changes with every change of tar headers, entry order, gzip framing, folder modes or the bytecode recipe.
 PACKER_VERSION = 1
@@ -19,10 +18,9 @@ FOLDER_MODES = {"root": 0o700, "tmp": 0o1777, "var/lib/floe": 0o775, "var/tmp": 
 DEFAULT_FOLDER_MODE = 0o755
 
 
-@functools.cache
 def compressor_version() -> str:
     """The version of the distribution ``zlib-ng``: it carries its C library inside."""
-    return metadata.version("zlib-ng")
+    return str(zlib_ng.__version__)
 
 
 def tools() -> tuple[tuple[str, str], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from floe_images.plan.model import (
     DataPart,
     DebPart,
     FilesPart,
+    ImagePlan,
     Part,
     Plan,
     PlannedFile,
@@ -52,12 +54,22 @@ class PartContext:
     exclusions: Exclusions
 
 
-def prepare(plan: Plan, *, files: Mapping[str, Path], project: Path, store: Store, progress: Progress) -> PartContext:
-    """Decide once for the whole plan which wheel keeps a path that several bring.
+def prepare(
+    plan: Plan,
+    *,
+    files: Mapping[str, Path],
+    project: Path,
+    store: Store,
+    progress: Progress,
+    workshop: ImagePlan | None = None,
+) -> PartContext:
+    """Decide once for the whole plan, and for the image that ``workshop`` is, which wheel keeps a path that several
+    bring.
 
     Raises CollisionError, HostileArchiveError, WrongMachineError.
     """
-    decided = exclusions(plan, files=files, store=store)
+    images = dict.fromkeys([*plan.images, *([workshop] if workshop else [])])
+    decided = exclusions(dataclasses.replace(plan, images=tuple(images)), files=files, store=store)
     return PartContext(files=files, project=project, progress=progress, exclusions=decided)
 
 
@@ -77,7 +89,9 @@ def part_stream(part: Part, context: PartContext, *, platform: Platform) -> Part
         return _files(part)
     if isinstance(part, TreePart):
         return _tree(part, context)
-    return _data(part, context)
+    if isinstance(part, DataPart):
+        return _data(part, context)
+    raise TypeError(f"{type(part).__name__} is not read from a file")
 
 
 def _deb(part: DebPart, context: PartContext) -> PartStream:

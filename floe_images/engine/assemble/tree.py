@@ -71,6 +71,7 @@ def read_tree(root: Path, *, where: str, base: Path) -> Tree:
     settings = _yaml(root, "dbt_project.yml", where)
     if settings is None:
         raise ProjectError("has no dbt_project.yml", where=where, hint="give the folder of a dbt project")
+    _check_paths(root, settings, where)
     _check_packages(root, settings, where)
     made = {str(settings.get(key, "")).strip("/") for key in ("target-path", "log-path")}
     files: list[TreeFile] = []
@@ -98,6 +99,29 @@ def _refuse_outside(root: Path, where: str, base: Path) -> None:
         raise ProjectError(
             "is a link that leads out of the project", where=where, hint="put the folder itself beside floe.yaml"
         )
+
+
+def _check_paths(root: Path, settings: Mapping[str, Any], where: str) -> None:
+    """dbt reads wherever its projects point to, and what is outside of the project is in no lock and no key."""
+    folders = (root / str(settings.get("packages-install-path") or "dbt_packages")).glob("*/dbt_project.yml")
+    names = ["dbt_project.yml", *sorted(each.relative_to(root).as_posix() for each in folders if _below(each, root))]
+    for name in names:
+        found = settings if name == "dbt_project.yml" else (_yaml(root, name, where) or {})
+        for key, value in found.items():
+            if not str(key).endswith(("-paths", "packages-install-path")):  # dbt writes to other paths, and reads none
+                continue
+            for path in value if isinstance(value, list) else [value]:
+                text = str(path).replace("\\", "/")
+                if text.startswith(("/", "~")) or ".." in text.split("/") or "{{" in text or "{%" in text:
+                    raise ProjectError(
+                        f"{key} has {text!r}, which leads out of the project or is known to dbt only",
+                        where=f"{where}/{name}",
+                        hint="name folders of the project; what lies elsewhere has to be copied in",
+                    )
+
+
+def _below(path: Path, root: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _place(error: OSError, root: Path, where: str) -> str:

@@ -6,8 +6,6 @@ https://packaging.python.org/specifications/entry-points/.
 
 from __future__ import annotations
 
-import configparser
-import email.parser
 import re
 from dataclasses import dataclass
 
@@ -111,8 +109,10 @@ def _check_wheel_version(wheel: WheelZip, prefix: str) -> None:
 
 
 def _headers(wheel: WheelZip, name: str) -> dict[str, str]:
+    from email.parser import HeaderParser
+
     try:
-        message = email.parser.HeaderParser().parsestr(wheel.read(name, limit=16_000_000).decode("utf-8", "replace"))
+        message = HeaderParser().parsestr(wheel.read(name, limit=16_000_000).decode("utf-8", "replace"))
     except KeyError:
         raise wheel.hostile(f"{name} is missing") from None
     return {key.lower(): str(value).strip() for key, value in message.items()}
@@ -145,6 +145,8 @@ def _entry_points(wheel: WheelZip, prefix: str) -> list[tuple[str, bytes]]:
     name = f"{prefix}.dist-info/entry_points.txt"
     if name not in wheel.members:
         return []
+    import configparser
+
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
-from floe_images.errors import EngineError
+from floe_images.errors import DiskFullError, EngineError, FloeError
 
 if TYPE_CHECKING:
     import docker
@@ -61,7 +61,7 @@ def connect(host: str | None = None) -> Engine:
 
 @contextlib.contextmanager
 def engine_errors(doing: str) -> Iterator[None]:
-    """Docker's and HTTP's exceptions inside the block become an EngineError of one line."""
+    """Docker's and HTTP's exceptions inside the block become an EngineError of one line, or a DiskFullError."""
     import docker.errors
     import requests
 
@@ -72,9 +72,17 @@ def engine_errors(doing: str) -> Iterator[None]:
             f"{doing}: the engine has no such image", hint="load it first: `floe build --load`"
         ) from error
     except docker.errors.APIError as error:
-        raise EngineError(f"{doing}: {_one_line(error.explanation or str(error))}") from error
+        raise refused(doing, error.explanation or str(error)) from error
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         raise EngineError(doing, hint=_NO_ENGINE) from error
+
+
+def refused(doing: str, said: object) -> FloeError:
+    """What an engine gives as its reason, as the tree's error: a full disk is one of its own."""
+    text = _one_line(said)
+    if "no space left on device" in text.lower():
+        return DiskFullError(f"{doing}: the engine's disk is full", hint="`docker system df` shows what takes it")
+    return EngineError(f"{doing}: {text}")
 
 
 def _one_line(text: object) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from floe_images.engine.docker.connect import Engine, engine_errors
+from floe_images.engine.docker.connect import Engine, engine_errors, refused
 from floe_images.errors import EngineError, UsageError
 from floe_images.image.read import StoredImage, open_source, read_index
 from floe_images.progress import Progress
@@ -39,7 +39,7 @@ def load_archive(engine: Engine, path: Path, progress: Progress) -> LoadedImage:
     with engine_errors(f"loading {path.name}"):
         for line in engine.client.api.load_image(_read(path, progress), quiet=True):  # type: ignore[no-untyped-call]
             if "error" in line:
-                raise EngineError(f"loading {path.name}: {' '.join(str(line['error']).split())[:500]}")
+                raise refused(f"loading {path.name}", line["error"])
     return verify_loaded(engine, image)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import ssl
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from floe_images.errors import UsageError
+from floe_images.engine.store import Store
+from floe_images.errors import DiskError, UsageError, disk_error
 
 # The usual variables in the order in which they win; the first that names a file replaces the default authorities.
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
@@ -50,9 +50,9 @@ def _defaults() -> Iterable[Path]:
         yield Path(system)
 
 
-def make_bundle(files: Iterable[Path]) -> Path:
-    """One PEM file with every certificate of ``files``; removed when the process ends. UsageError for a file that
-    cannot be read or that holds no certificate."""
+def make_bundle(files: Iterable[Path], store: Store) -> Path:
+    """One PEM file with every certificate of ``files``; removed when the process ends, or by a later run where it is
+    killed. UsageError for a file that cannot be read or that holds no certificate."""
     parts: dict[bytes, None] = {}
     for file in files:
         try:
@@ -63,8 +63,22 @@ def make_bundle(files: Iterable[Path]) -> Path:
             hint = "give certificates as PEM (-----BEGIN CERTIFICATE-----)"
             raise UsageError("no certificate in this file", where=str(file), hint=hint)
         parts[data.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"] = None
-    handle, name = tempfile.mkstemp(prefix="floe-certificates-", suffix=".pem")
-    atexit.register(Path(name).unlink, missing_ok=True)
-    with os.fdopen(handle, "wb") as stream:
-        stream.writelines(parts)
-    return Path(name)
+    bundle = _place(store)
+    atexit.register(bundle.unlink, missing_ok=True)
+    try:
+        bundle.write_bytes(b"".join(parts))
+    except OSError as error:
+        raise disk_error(error, str(bundle)) from error
+    return bundle
+
+
+def _place(store: Store) -> Path:
+    """In the cache, which is swept; `floe doctor` also works where the cache cannot be written."""
+    try:
+        return store.temporary("certificates")
+    except DiskError:
+        import tempfile
+
+        handle, name = tempfile.mkstemp(prefix="floe-certificates-")
+        os.close(handle)
+        return Path(name)

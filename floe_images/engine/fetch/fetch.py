@@ -5,21 +5,19 @@ Where a file came from does not matter, since its bytes are accepted by size and
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from floe_images.engine.fetch.http import Http
 from floe_images.engine.fetch.http_errors import PageMissingError
+from floe_images.engine.fetch.needed import cached_file
+from floe_images.engine.fetch.partial import adopted, partial_file
 from floe_images.engine.fetch.request import FileRequest
 from floe_images.engine.fetch.simple import PythonIndex
 from floe_images.engine.store import Store, disk_error
-from floe_images.engine.verified import remember
 from floe_images.errors import (
     DiskError,
     DiskFullError,
@@ -34,7 +32,6 @@ from floe_images.progress import Progress
 PARALLEL = 8
 _CHUNK = 1 << 20
 _NAMED = 5  # of the missing files
-_ABANDONED_SECONDS = 15  # a partial file that nobody wrote to for so long belongs to a run that was killed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +61,7 @@ def fetch(
     found: dict[str, Path] = {}
     missing: list[FileRequest] = []
     for sha256, request in wanted.items():
-        path = _cached(store, request) or _from_folders(store, request, folders)
+        path = cached_file(store, request) or _from_folders(store, request, folders)
         if path:
             found[sha256] = path
         else:
@@ -76,18 +73,6 @@ def fetch(
         progress.total("fetch", sum(request.file.size for request in missing))
         found.update(_download_all(missing, sources, store, progress))
     return found
-
-
-def cached(requests: Iterable[FileRequest], store: Store) -> dict[str, Path]:
-    """sha256 → path, for those requests that the cache can serve."""
-    found = ((request.file.sha256, _cached(store, request)) for request in requests)
-    return {sha256: path for sha256, path in found if path}
-
-
-def _cached(store: Store, request: FileRequest) -> Path | None:
-    path = store.find("downloads", request.file.sha256)
-    # Its bytes are hashed when something is made from it; the size tells what a dying disk cut short.
-    return path if path and path.stat().st_size == request.file.size else None
 
 
 def _from_folders(store: Store, request: FileRequest, folders: Sequence[Path]) -> Path | None:
@@ -103,7 +88,7 @@ def _from_folders(store: Store, request: FileRequest, folders: Sequence[Path]) -
                     digest.update(chunk)
                     target.write(chunk)
             if digest.hexdigest() == request.file.sha256:
-                return _adopted(store, request.file.sha256, temporary)
+                return adopted(store, request.file.sha256, temporary)
             temporary.unlink()
         except OSError as error:
             raise disk_error(error, str(path)) from error
@@ -162,7 +147,7 @@ def _download(request: FileRequest, sources: Sources, store: Store, progress: Pr
         if request.archive
         else tuple(found.url for found in sources.python.find(request.project, file.name, file.sha256))
     )
-    with _partial(store, file.sha256) as partial:
+    with partial_file(store, file.sha256) as partial:
         for url in urls:
             try:
                 sources.http.download(
@@ -174,45 +159,8 @@ def _download(request: FileRequest, sources: Sources, store: Store, progress: Pr
                 )
             except PageMissingError:
                 continue
-            return _adopted(store, file.sha256, partial)
+            return adopted(store, file.sha256, partial)
     raise _gone(request)
-
-
-def _adopted(store: Store, sha256: str, hashed: Path) -> Path:
-    path = store.adopt("downloads", sha256, hashed)
-    remember(path, sha256)
-    return path
-
-
-@contextlib.contextmanager
-def _partial(store: Store, sha256: str) -> Iterator[Path]:
-    """A file of our own to write to, with what an earlier run has left of the same download.
-
-    While it is ours its name says so. When the block fails it gets back a name that the next run looks for; after a
-    kill the name stays, and the file counts as abandoned after a while.
-    """
-    own = store.temporary(f"partial-{sha256}")
-    kept = own.with_name(f"partial-{sha256}.kept")
-    abandoned = [path for path in own.parent.glob(f"partial-{sha256}.*.*") if _age(path) > _ABANDONED_SECONDS]
-    for path in (kept, *abandoned):
-        with contextlib.suppress(OSError):  # somebody else was quicker
-            path.rename(own)
-            break
-    try:
-        yield own
-    finally:
-        with contextlib.suppress(OSError):  # after success it is not there any more
-            if own.stat().st_size:
-                os.replace(own, kept)
-            else:
-                own.unlink()
-
-
-def _age(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return 0
 
 
 def _gone(request: FileRequest) -> PackageGoneError:

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from floe_images.engine.fetch.certificates import make_bundle
 from floe_images.engine.fetch.http_errors import CHUNK, LATER, RetryableError, check_status, chunks, connection_error
 from floe_images.engine.redact import Secret, redact_url
-from floe_images.engine.store import disk_error
+from floe_images.engine.store import default_store, disk_error
 from floe_images.errors import MirrorContentError, TruncatedDownloadError, UsageError, WrongHashError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Http:
         """The merged certificate file, made when first asked for; None: the defaults of requests."""
         with self._lock:
             if self._bundle is None and self.settings.certificates:
-                self._bundle = make_bundle(self.settings.certificates)
+                self._bundle = make_bundle(self.settings.certificates, default_store())
             return self._bundle
 
     def get(self, url: str, limit: int, headers: Mapping[str, str] | None = None) -> bytes:
@@ -210,7 +210,7 @@ class Http:
                 timeout=(self.settings.connect_timeout, self.settings.read_timeout),
                 verify=True if bundle is None else str(bundle),
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: a Location that is no address
             raise connection_error(error, where) from None
         with response:
             check_status(response, redact_url(urljoin(clean, response.url)))

@@ -57,11 +57,18 @@ def _url(mirror: Mirror | None) -> str | None:
 
 
 def _credential(mirror: Mirror, environ: Mapping[str, str]) -> Sequence[Credential]:
+    login = mirror_login(mirror, environ)
+    return (Credential(origin_of(mirror.url), *login),) if login else ()
+
+
+def mirror_login(mirror: Mirror, environ: Mapping[str, str]) -> tuple[str, Secret] | None:
+    """User name and password of a mirror; None where it has neither. Raises MirrorRefusedError where they are named
+    and not there."""
     if mirror.username is None and mirror.password is None:
-        return ()
+        return None
     username = _value(mirror.username, environ) if mirror.username is not None else ""
     password = _value(mirror.password, environ) if mirror.password is not None else ""
-    return (Credential(origin_of(mirror.url), username, Secret(password)),)
+    return username, Secret(password)
 
 
 def _value(setting: object, environ: Mapping[str, str]) -> str:

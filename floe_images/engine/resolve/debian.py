@@ -42,21 +42,65 @@ def resolve_debian(
     Raises ResolveError, SignatureError, IndexExpiredError and the leaves for mirrors.
     """
     recipe = base_recipe()
+    suites = _open_suites(recipe.suite, mirrors, http, previous, progress, clock, keys)
+    closures = tuple(
+        (platform, _resolve_platform(platform, recipe, packages, debug, _universe(platform, suites, http, store)))
+        for platform in PLATFORMS
+    )
+    _check_interpreters(recipe, closures)
+    return _snapshot(recipe.suite, suites), closures
+
+
+def resolve_above(
+    recipe: BaseRecipe,
+    *,
+    mirrors: DebianMirrors,
+    http: Getter,
+    store: Store,
+    previous: DebianSnapshot | None,
+    progress: Progress,
+    clock: Callable[[], float] = time.time,
+    keys: Callable[[str], tuple[ArchiveKey, ...]] = archive_keys,
+) -> tuple[DebianSnapshot, Closures]:
+    """What ``recipe``, which the base's is a part of, needs beside every image's root. Else as `resolve_debian`."""
+    base = base_recipe()
+    suites = _open_suites(recipe.suite, mirrors, http, previous, progress, clock, keys)
+    closures = []
+    for platform in PLATFORMS:
+        universe = _universe(platform, suites, http, store)
+        root = {deb.name for deb in _resolve_platform(platform, base, (), False, universe)}
+        found = _resolve_platform(platform, recipe, (), False, universe)
+        closures.append((platform, tuple(deb for deb in found if deb.name not in root)))
+    return _snapshot(recipe.suite, suites), tuple(closures)
+
+
+def _open_suites(
+    suite: str,
+    mirrors: DebianMirrors,
+    http: Getter,
+    previous: DebianSnapshot | None,
+    progress: Progress,
+    clock: Callable[[], float],
+    keys: Callable[[str], tuple[ArchiveKey, ...]],
+) -> tuple[Suite, ...]:
     seen = dict(previous.dates) if previous else {}
     suites = []
-    for name, archive in suites_of(recipe.suite):
+    for name, archive in suites_of(suite):
         progress.note(f"reading Debian's index {name}")
         places = mirrors.places(archive)
         suites.append(
             open_suite(name, archive, places, http=http, keys=keys(name), now=clock(), previous=seen.get(name))
         )
-    closures = tuple(
-        (platform, _resolve_platform(platform, recipe, packages, debug, suites, http, store)) for platform in PLATFORMS
-    )
-    _check_interpreters(recipe, closures)
-    dates = tuple(sorted((suite.name, suite.release.date) for suite in suites))
-    snapshot = DebianSnapshot(suite=recipe.suite, time=max(date for _, date in dates), dates=dates)
-    return snapshot, closures
+    return tuple(suites)
+
+
+def _snapshot(suite: str, suites: Sequence[Suite]) -> DebianSnapshot:
+    dates = tuple(sorted((each.name, each.release.date) for each in suites))
+    return DebianSnapshot(suite=suite, time=max(date for _, date in dates), dates=dates)
+
+
+def _universe(platform: Platform, suites: Sequence[Suite], http: Getter, store: Store) -> Universe:
+    return Universe([read_packages(suite, platform.architecture, http=http, store=store) for suite in suites])
 
 
 def suites_of(suite: str) -> tuple[tuple[str, str], ...]:
@@ -65,15 +109,8 @@ def suites_of(suite: str) -> tuple[tuple[str, str], ...]:
 
 
 def _resolve_platform(
-    platform: Platform,
-    recipe: BaseRecipe,
-    packages: Sequence[str],
-    debug: bool,
-    suites: Sequence[Suite],
-    http: Getter,
-    store: Store,
+    platform: Platform, recipe: BaseRecipe, packages: Sequence[str], debug: bool, universe: Universe
 ) -> tuple[LockedDeb, ...]:
-    universe = Universe([read_packages(suite, platform.architecture, http=http, store=store) for suite in suites])
     chosen = closure(
         universe,
         (*recipe.roots, *(recipe.debug if debug else ())),

@@ -1,4 +1,4 @@
-"""Spec → Lock: Debian's closure, Python's pins and the data, with what blob digests depend on."""
+"""Spec → Lock: Debian's closure, Python's pins, the data and the services, with what blob digests depend on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from floe_images.engine.fetch.sources import folders_of
 from floe_images.engine.resolve.data import resolve_data
 from floe_images.engine.resolve.debian import Closures, resolve_debian
 from floe_images.engine.resolve.python import resolve_python
+from floe_images.engine.resolve.services import resolve_services
 from floe_images.engine.resolve.uv import Upgrade
 from floe_images.engine.store import Store
 from floe_images.lock.model import DebianSnapshot, Lock
@@ -55,6 +56,17 @@ def resolve(
         folders=places,
     )
     snapshot, debian = _debian(spec, reach, store, progress, previous, upgrade or Upgrade())
+    services = resolve_services(
+        spec,
+        reach=reach,
+        store=store,
+        progress=progress,
+        previous=previous,
+        upgrade=upgrade or Upgrade(),
+        snapshot=snapshot,
+        debian=debian,
+        folders=places,
+    )
     return Lock(
         inputs=inputs_digest(spec),
         platforms=tuple(sorted(spec.image.platforms)),
@@ -65,6 +77,7 @@ def resolve(
         wheels=wheels,
         data=data,
         debian_inputs=debian_inputs_digest(spec),
+        services=services,
     )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from floe_images.engine.fetch.reach import Reach
 from floe_images.engine.resolve.obtain import know
-from floe_images.engine.resolve.uv import GLIBC, Upgrade, compile_lock, uv_cache
+from floe_images.engine.resolve.uv import Upgrade, compile_lock
+from floe_images.engine.resolve.uv_program import GLIBC
 from floe_images.engine.resolve.wheels import FoundWheel, choose_wheels, tags_of
 from floe_images.engine.store import Store
 from floe_images.errors import ResolveError
@@ -37,7 +38,6 @@ def resolve_python(
     Raises ResolveError where nothing fits or a platform has no wheel, and the leaves for mirrors.
     """
     pins = {wheel.name: wheel.version for wheel in previous}
-    cache = uv_cache(store)
 
     def compile_for(platform: Platform, constraints: Sequence[str]) -> tuple[FoundWheel, ...]:
         progress.note(f"resolving Python packages for {platform}")
@@ -51,7 +51,7 @@ def resolve_python(
             constraints=constraints,
             pins=pins,
             upgrade=upgrade,
-            cache=cache,
+            store=store,
         )
         return choose_wheels(document, tags_of(platform, python, GLIBC), f"Python for {platform}")
 

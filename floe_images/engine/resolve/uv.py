@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from floe_images.engine.fetch.http import Credential, Http, origin_of
+from floe_images.engine.fetch.http import Http
 from floe_images.engine.fetch.indexes import IndexSettings
 from floe_images.engine.redact import redact_text
 from floe_images.engine.resolve.index_words import index_words, no_index
+from floe_images.engine.resolve.uv_index import authenticated_links, index_arguments, uv_environment, write_private
+from floe_images.engine.resolve.uv_program import GLIBC, uv_binary
 from floe_images.engine.store import Store
 from floe_images.errors import (
     DiskError,
@@ -32,11 +32,8 @@ from floe_images.errors import (
 )
 from floe_images.image.platform import Platform
 
-GLIBC = (2, 28)  # manylinux_2_28: what the data stack's wheels ask for; bookworm has 2.36
 _MISSING = "was not found in the package registry"
 _LONGEST = 1500  # characters of uv's reason
-_KEPT = ("UV_CACHE_DIR", "UV_NO_CACHE", "UV_HTTP_TIMEOUT", "UV_HTTP_CONNECT_TIMEOUT", "UV_HTTP_RETRIES", "UV_LINK_MODE")
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _NO_ACCESS = "give credentials in floe.yaml's mirrors, in netrc, or in the index's URL in the environment"
 _NETWORK = "check the network and the index (`floe doctor` says which is used)"
 _ANOTHER = "the index has something else under this name; ask who runs it, or use another index"
@@ -70,19 +67,6 @@ class Upgrade:
     names: tuple[str, ...] = ()
 
 
-def uv_binary() -> str:
-    """The uv of the distribution ``uv``, else the one on PATH. ResolveError where there is none."""
-    try:
-        import uv
-
-        return os.fsdecode(uv.find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        found = shutil.which("uv")
-        if found is None:
-            raise ResolveError("uv is not there", hint="install it into the same environment: pip install uv") from None
-        return found
-
-
 def compile_lock(
     requirements: Sequence[str],
     *,
@@ -94,18 +78,17 @@ def compile_lock(
     constraints: Sequence[str] = (),
     pins: Mapping[str, str] | None = None,
     upgrade: Upgrade | None = None,
-    cache: Path | None = None,
+    store: Store,
 ) -> bytes:
     """The resolution for one platform as PEP 751 TOML (`uv pip compile --format pylock.toml`), wheels only.
 
     ``pins`` (name → version) are kept where they fit unless ``upgrade`` frees them; ``constraints`` must hold.
-    ``cache`` is for uv instead of its usual folder.
     """
-    with tempfile.TemporaryDirectory(prefix="floe-resolve-") as folder:
-        work = Path(folder)
+    cache = uv_cache(store)
+    with store.folder("resolve") as work:
         output = work / "pylock.toml"
-        _write_private(work / "requirements.in", [*_authenticated_links(index, http), *requirements])
-        _write_private(work / "constraints.txt", constraints)
+        write_private(work / "requirements.in", [*authenticated_links(index, http), *requirements])
+        write_private(work / "constraints.txt", constraints)
         if pins:
             output.write_text(_pins_document(pins), "utf-8")
         arguments = [
@@ -114,13 +97,13 @@ def compile_lock(
             *("--python-version", python),
             *("--python-platform", f"{platform.machine}-manylinux_{GLIBC[0]}_{GLIBC[1]}"),
             *_upgrade_arguments(upgrade or Upgrade()),
-            *_index_arguments(index, http, folders),
+            *index_arguments(index, http, folders),
             *("--constraints", "constraints.txt", "--output-file", output.name, "requirements.in"),
         ]
         done = subprocess.run(
             [uv_binary(), *arguments],
             cwd=work,
-            env=_environment(index, http) | ({"UV_CACHE_DIR": str(cache)} if cache else {}),
+            env=uv_environment(index, http) | ({"UV_CACHE_DIR": str(cache)} if cache else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -134,11 +117,6 @@ def compile_lock(
         return output.read_bytes()
 
 
-def _write_private(path: Path, lines: Sequence[str]) -> None:
-    path.touch(0o600)
-    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-
-
 def _pins_document(pins: Mapping[str, str]) -> str:
     rows = "".join(f'[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, version in sorted(pins.items()))
     return f'lock-version = "1.0"\ncreated-by = "floe"\n{rows}'
@@ -147,50 +125,6 @@ def _pins_document(pins: Mapping[str, str]) -> str:
 def _upgrade_arguments(upgrade: Upgrade) -> list[str]:
     names = [argument for name in upgrade.names for argument in ("--upgrade-package", name)]
     return ["--upgrade"] if upgrade.everything else names
-
-
-def _index_arguments(index: IndexSettings, http: Http, folders: Sequence[Path]) -> list[str]:
-    arguments = ["--default-index", f"floe-0={index.index}"] if index.index else ["--no-index"]
-    for number, url in enumerate(index.extra, 1):
-        arguments += ["--index", f"floe-{number}={url}"]
-    plain = [link for link in index.link_pages if _credential(http, link) is None]
-    for link in (*plain, *(str(folder.resolve()) for folder in folders)):
-        arguments += ["--find-links", link]
-    return arguments
-
-
-def _authenticated_links(index: IndexSettings, http: Http) -> list[str]:
-    """Pages of links take credentials in their URL only: such lines go into the private file."""
-    from urllib.parse import quote
-
-    lines = []
-    for link in index.link_pages:
-        credential = _credential(http, link)
-        if credential:
-            user, password = quote(credential.username, safe=""), quote(credential.password.reveal(), safe="")
-            lines.append(f"--find-links {link.replace('://', f'://{user}:{password}@', 1)}")
-    return lines
-
-
-def _credential(http: Http, url: str) -> Credential | None:
-    return next((one for one in http.settings.credentials if one.origin == origin_of(url)), None)
-
-
-def _environment(index: IndexSettings, http: Http) -> dict[str, str]:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if (name in _KEPT or not name.startswith(("UV_", "PIP_"))) and name not in (*_CERTIFICATES, "VIRTUAL_ENV")
-    }
-    bundle = http.bundle()
-    if bundle:
-        environment["SSL_CERT_FILE"] = str(bundle)
-    for number, url in enumerate((index.index, *index.extra)):
-        credential = _credential(http, url) if url else None
-        if credential:
-            environment[f"UV_INDEX_FLOE_{number}_USERNAME"] = credential.username
-            environment[f"UV_INDEX_FLOE_{number}_PASSWORD"] = credential.password.reveal()
-    return environment
 
 
 def uv_cache(store: Store, environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -210,8 +144,8 @@ def uv_cache(store: Store, environ: Mapping[str, str] = os.environ) -> Path | No
     return store.root / "uv" if environ.get("FLOE_CACHE_DIR") or not usable else None
 
 
-def failure(text: str, platform: Platform, http: Http, index: IndexSettings | None = None) -> FloeError:
-    """uv's stderr → a leaf of the error tree, in one line and without credentials."""
+def failure(text: str, platform: object, http: Http, index: IndexSettings | None = None) -> FloeError:
+    """uv's stderr → a leaf of the error tree, in one line and without credentials. ``platform``: who it was for."""
     about_index = index_words(index) if index else ""
     clean = redact_text(text, [credential.password for credential in http.settings.credentials])
     lines = [re.sub(r"^(error|cause|hint|×|╰─▶|├─▶|│)[:\s]*", "", line.strip()) for line in clean.splitlines()]

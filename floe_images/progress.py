@@ -21,6 +21,9 @@ class Progress(Protocol):
     def detail(self, text: str) -> None:
         """One line that only ``floe -v`` shows."""
 
+    def hide(self, secret: str) -> None:
+        """From now on ``secret`` is replaced in everything that is printed and in the log of a crash."""
+
 
 class Silent:
     """For tests and for scripts."""
@@ -35,6 +38,11 @@ class Silent:
 
     def detail(self, text: str) -> None: ...
 
+    def hide(self, secret: str) -> None: ...
+
+
+SILENT = Silent()
+
 
 class Console(Progress, Protocol):
     """What a command talks through: ``click.get_current_context().obj``. Results go to stdout, all else to stderr."""
@@ -44,6 +52,3 @@ class Console(Progress, Protocol):
 
     def json(self, value: object) -> None:
         """The result as one JSON document, for scripts."""
-
-    def hide(self, secret: str) -> None:
-        """From now on ``secret`` is replaced in everything that is printed and in the log of a crash."""

@@ -6,17 +6,16 @@ A verb's module is imported when the verb is run, so that ``floe --help`` costs 
 from __future__ import annotations
 
 import errno
-import gc
 import importlib
-import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from floe_images import __version__
 from floe_images.cli.console import TextConsole
-from floe_images.cli.streams import drop_broken_streams, open_streams, result_error
+from floe_images.cli.quick import import_spec_lightly, leave
+from floe_images.cli.streams import open_streams, result_error
 from floe_images.errors import FloeError, SpecError
 
 # Every verb: the module of its name in `commands/` has a click command `command`.
@@ -24,13 +23,25 @@ VERBS = {
     "init": "Start a project: floe.yaml and a dbt project.",
     "validate": "Check floe.yaml and show all findings.",
     "lock": "Resolve everything that enters the image into floe.lock.",
+    "compile": "Write what the image carries: targets, schedules, places.",
     "build": "Build the image.",
+    "run": "Run the pipeline once, here or in the image.",
+    "up": "Bring the whole platform up on this machine.",
+    "down": "Stop the platform and remove its containers.",
+    "status": "Show the platform's containers and how they are.",
+    "logs": "Show what the platform's containers say.",
+    "exec": "Run a command in one of the platform's containers.",
+    "backup": "Write everything that the platform keeps into one file.",
+    "restore": "Make the platform's volumes as a backup has them.",
+    "secrets": "Make, list, set and rotate the secrets that floe.yaml refers to.",
+    "catalog": "Make what Polaris lacks of floe.yaml; look after Iceberg tables.",
     "inspect": "Show an image's layers, packages, files and sizes.",
     "schema": "Print the JSON Schema of floe.yaml.",
     "doctor": "Say what is missing on this machine, and how to get it.",
     "cache": "Show or prune the cache.",
     "completion": "Print the completion script of a shell.",
 }
+READ_SPEC = ("validate", "lock", "compile", "build", "run", "schema", "doctor")
 _BROKEN_PIPE = 128 + 13
 _INTERRUPTED = 130
 _STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
@@ -43,6 +54,8 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in VERBS:
             return None
+        if cmd_name in READ_SPEC:
+            import_spec_lightly()
         command: click.Command = importlib.import_module(f"floe_images.commands.{cmd_name}").command
         return command
 
@@ -88,8 +101,6 @@ def cli(ctx: click.Context, verbose: bool, color: bool | None) -> None:
 
 def run(arguments: list[str], console: TextConsole) -> int:
     """Run one command line; the process' exit code, see ``errors.py``."""
-    # Scanning all installed packages for plugins of pydantic costs more than validating does.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         # Without standalone mode click hands back the code of ctx.exit(), or what the command returned.
         code = cli.main(arguments, prog_name="floe", standalone_mode=False, obj=console)
@@ -128,13 +139,22 @@ def _tell(error: FloeError, console: TextConsole) -> int:
     return error.exit_code
 
 
-def main() -> None:
-    """The entry point of ``floe`` and of ``python -m floe_images``."""
-    # Starting makes many objects and no garbage: looking for it at the default pace is a tenth of the start.
-    gc.set_threshold(100_000, 50, 100)
+def _end_as_interrupted() -> None:
+    """SIGTERM and SIGHUP are a Ctrl-C: what was begun is taken back. nohup(1) and a shell's trap '' are respected."""
+    import signal
+
+    def interrupt(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, interrupt)
+
+
+def main() -> NoReturn:
+    """Run the process' own command line, with its own streams."""
+    _end_as_interrupted()
     open_streams()
     code = run(sys.argv[1:], TextConsole())
-    drop_broken_streams()
-    # The interpreter looks through everything once more while it ends; what is frozen is passed over.
-    gc.freeze()
-    sys.exit(code)
+    leave(code)

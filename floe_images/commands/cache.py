@@ -17,6 +17,7 @@ _WHAT = {
     "blobs": "finished layers",
     "memo": "notes of what was found out once",
     "trees": "unpacked interpreters",
+    "environments": "what `floe run` runs in",
     "uv": "uv's own cache, where it cannot have its usual place",
     "tmp": "what runs are writing, or have left",
 }

@@ -60,11 +60,13 @@ def _examine(file: Path, console: Console) -> Iterator[Finding]:
     yield diagnose.check_disk(default_store())
     yield diagnose.check_interpreter()
     yield diagnose.check_engine()
-    yield from _mirrors(file, console)
+    yield from _project(file, console)
 
 
-def _mirrors(file: Path, console: Console) -> Iterator[Finding]:
+def _project(file: Path, console: Console) -> Iterator[Finding]:
+    """What depends on floe.yaml: where dbt runs, and mirrors."""
     from floe_images.engine import diagnose
+    from floe_images.engine.assemble.interpreter import native_platform
     from floe_images.engine.fetch.reach import find_reach
     from floe_images.spec.image import Mirrors
     from floe_images.spec.load import load_spec
@@ -74,6 +76,8 @@ def _mirrors(file: Path, console: Console) -> Iterator[Finding]:
         if file.exists():
             loaded = load_spec(file)
             mirrors, base = loaded.spec.image.mirrors, loaded.base
+            if native_platform():  # else that is said of the bytecode
+                yield diagnose.check_manifests(loaded.spec.image.platforms)
         reach = find_reach(mirrors, base)
     except FloeError as error:
         yield diagnose.Finding(name="mirrors", ok=False, detail=str(error), hint=error.hint or "")

@@ -1,11 +1,15 @@
-"""``floe init``: start a project. Nothing that lies there is overwritten, and nothing is written halfway."""
+"""``floe init``: start a project. Nothing that lies there is overwritten, and nothing is written halfway.
+
+A new folder appears with everything in it. In one that is there each file appears whole and floe.yaml last, so that a
+folder with a floe.yaml is a whole project; after a kill the same command adds what is missing.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from pathlib import Path, PurePosixPath
 
 import click
@@ -15,6 +19,8 @@ from floe_images.progress import Console
 from floe_images.spec.load import SPEC_FILE
 
 _NOT_COPIED = ("target", "logs", "dbt_packages", "__pycache__", ".floe", ".user.yml")
+
+_STAGING = ".floe-init."
 
 _FLOE_YAML = """\
 # One data pipeline, the image that it runs in, and what it talks to.
@@ -176,13 +182,19 @@ def _is_taken(path: Path, data: bytes) -> bool:
 
 
 def _write(folder: Path, files: dict[PurePosixPath, bytes]) -> None:
+    new = not os.path.lexists(folder)
+    place = folder.parent if new else folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".floe-init-", dir=folder))
+        place.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(place)
+        staging = place / f"{_STAGING}{os.getpid()}.{secrets.token_hex(4)}"
         try:
             for path, data in files.items():
                 (staging / path).parent.mkdir(parents=True, exist_ok=True)
                 (staging / path).write_bytes(data)
+            if new:
+                staging.rename(folder)
+                return
             for path in files:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (staging / path).replace(folder / path)
@@ -190,3 +202,13 @@ def _write(folder: Path, files: dict[PurePosixPath, bytes]) -> None:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise disk_error(error, str(folder)) from None
+
+
+def _remove_abandoned(place: Path) -> None:
+    """What runs that were killed here had not finished."""
+    from floe_images.engine.processes import alive
+
+    for path in place.glob(f"{_STAGING}*"):
+        pid = path.name.removeprefix(_STAGING).partition(".")[0]
+        if pid.isdecimal() and not alive(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from floe_images.commands.options import as_json as json_option
 from floe_images.commands.options import find_links, spec_file
-from floe_images.errors import DiskError, LockMissingError, UsageError
+from floe_images.errors import UsageError
 from floe_images.lock.changes import Change, changes
-from floe_images.lock.codec import read_lock, write_lock
 from floe_images.lock.model import Lock
-from floe_images.lock.stale import check_fresh, inputs_digest
+from floe_images.lock.stale import check_fresh
 from floe_images.progress import Console
+from floe_images.project.lock import (
+    EVERYTHING,
+    LOCK_FILE,
+    check_services,
+    load_lock,
+    reach_for,
+    resolve_lock,
+    save_lock,
+)
 from floe_images.spec.load import Loaded, load_spec
-
-if TYPE_CHECKING:
-    from floe_images.engine.fetch.reach import Reach
-
-LOCK_FILE = "floe.lock"
-_EVERYTHING = "*"
 
 
 @click.command()
 @spec_file
-@click.option("--check", is_flag=True, help="Only say whether floe.lock belongs to floe.yaml; exit code 11 if not.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Only say whether floe.lock belongs to floe.yaml, and its images to their tags; exit code 11 if not.",
+)
 @click.option(
     "--upgrade",
     is_flag=False,
-    flag_value=_EVERYTHING,
+    flag_value=EVERYTHING,
     multiple=True,
     metavar="[NAME]",
     help="Take the newest versions that fit, of everything or of NAME only. May be repeated.",
@@ -64,110 +67,20 @@ def command(
     loaded = load_spec(file)
     path = loaded.base / LOCK_FILE
     if check:
-        check_fresh(load_lock(path), loaded.spec, path.name)
-        _tell(console, path, load_lock(path), (), as_json, changed=False)
+        lock = load_lock(path)
+        check_fresh(lock, loaded.spec, path.name)
+        check_services(loaded, lock, progress=console)
+        _tell(console, path, lock, (), as_json, changed=False)
     elif export:
         _export(console, loaded, load_lock(path), output, folders)
     else:
         previous = load_lock(path) if path.exists() else None
-        lock = update_lock(loaded, console, previous=previous, upgrade=upgrade, folders=folders)
+        lock = resolve_lock(loaded, progress=console, previous=previous, upgrade=upgrade, folders=folders)
         changed = save_lock(path, lock)
         # A first lock adds everything: nobody reads that list.
         parts = changes(previous, lock) if previous else ()
         _tell(console, path, lock, parts, as_json, changed=changed)
     return 0
-
-
-def load_lock(path: Path) -> Lock:
-    """Raises LockMissingError, LockFormatError, DiskError."""
-    from floe_images.engine.store import disk_error
-
-    try:
-        # Before it is opened: opening a pipe waits for somebody who writes.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DiskError("is not a file", where=str(path), hint="move it away, and run `floe lock`")
-        return read_lock(path.read_bytes(), path.name)
-    except FileNotFoundError:
-        raise LockMissingError(f"there is no {path.name}", hint="run `floe lock` to make it") from None
-    except OSError as error:
-        raise disk_error(error, str(path)) from error
-
-
-def update_lock(
-    loaded: Loaded,
-    console: Console,
-    *,
-    previous: Lock | None = None,
-    upgrade: Sequence[str] = (),
-    folders: Sequence[Path] = (),
-) -> Lock:
-    """The lock that belongs to floe.yaml now; nobody is asked where the one that is there does and nothing is to be
-    upgraded. ``upgrade`` holds names, or ``*`` for everything."""
-    from floe_images.engine.assemble.packer import tools
-    from floe_images.engine.resolve.lock import resolve
-    from floe_images.engine.resolve.uv import Upgrade
-    from floe_images.engine.store import default_store
-
-    if previous and not upgrade and previous.inputs == inputs_digest(loaded.spec):
-        return replace(previous, tools=tools())
-    names = _names(upgrade, previous)
-    reach = reach_for(loaded, console)
-    store = default_store()
-    with store.in_use():
-        return resolve(
-            loaded.spec,
-            reach=reach,
-            store=store,
-            progress=console,
-            previous=previous,
-            upgrade=Upgrade(everything=_EVERYTHING in upgrade, names=names),
-            folders=folders,
-        )
-
-
-def reach_for(loaded: Loaded, console: Console) -> Reach:
-    """How floe.yaml and this machine reach the mirrors; their passwords are hidden in what is printed.
-
-    Raises UsageError, MirrorRefusedError.
-    """
-    from floe_images.engine.fetch.reach import find_reach
-
-    reach = find_reach(loaded.spec.image.mirrors, loaded.base)
-    for credential in reach.http.settings.credentials:
-        console.hide(credential.password.reveal())
-    return reach
-
-
-def save_lock(path: Path, lock: Lock) -> bool:
-    """Write it whole or not at all; whether the file's bytes changed."""
-    from floe_images.engine.write import write_whole
-
-    data = write_lock(lock)
-    if read_lock(data, path.name) != lock:
-        raise AssertionError("the lock does not read back as it was written")
-    if path.exists() and path.read_bytes() == data:
-        return False
-    write_whole(path, data)
-    return True
-
-
-def _names(upgrade: Sequence[str], previous: Lock | None) -> tuple[str, ...]:
-    """The names to upgrade, normalized; UsageError for one that is not locked."""
-    from packaging.utils import canonicalize_name
-
-    names: tuple[str, ...] = tuple(canonicalize_name(name) for name in upgrade if name != _EVERYTHING)
-    if not names or previous is None:
-        return names
-    known = {wheel.name for wheel in previous.wheels} | {data.package for data in previous.data}
-    known |= {deb.name for _, debs in previous.debian for deb in debs}
-    for name, given in zip(names, (name for name in upgrade if name != _EVERYTHING), strict=True):
-        if name not in known and given not in known:
-            from difflib import get_close_matches
-
-            close = get_close_matches(name, sorted(known), n=1)
-            hint = f"did you mean {close[0]}?" if close else "floe.lock names what is locked"
-            raise UsageError(f"--upgrade {given}: no such package in {LOCK_FILE}", hint=hint)
-    return tuple(dict.fromkeys((*names, *(name for name in upgrade if name in known))))
 
 
 def _export(console: Console, loaded: Loaded, lock: Lock, output: Path | None, folders: Sequence[Path]) -> None:
@@ -201,6 +114,7 @@ def _tell(
                 "python": len(lock.wheels),
                 "debian": {str(platform): len(debs) for platform, debs in lock.debian},
                 "data": len(lock.data),
+                "services": [service.service for service in lock.services],
                 "changes": rows,
             }
         )
@@ -211,5 +125,10 @@ def _tell(
     state = "written" if changed else "up to date"
     console.result(
         f"{path.name} is {state}: {len(lock.wheels)} Python packages, {debs} Debian packages, {len(lock.data)} data "
-        f"files, for {', '.join(str(platform) for platform in lock.platforms)}"
+        f"files{_services(lock)}, for {', '.join(str(platform) for platform in lock.platforms)}"
     )
+
+
+def _services(lock: Lock) -> str:
+    names = [service.service for service in lock.services]
+    return f", {len(names)} services ({', '.join(names)})" if names else ""

@@ -28,6 +28,9 @@ format: $(READY)
 requirements: $(READY)  ## lock the development tools anew; the file names no host
 	$(BIN)/uv pip compile pyproject.toml requirements/dev.in --group dev --universal --python-version 3.10 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file requirements/dev.txt
+	for each in fakesnow google-storage moto polaris polaris-1.4; do $(BIN)/uv pip compile requirements/$$each.in --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade --quiet \
+	  --output-file requirements/$$each.txt || exit 1; done
 
 engine-up: $(READY)
 	$(ENGINE) up classic

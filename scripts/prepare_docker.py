@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import shutil
 import subprocess
@@ -27,8 +28,9 @@ from floe_images.engine.assemble.interpreter import host_platform
 from floe_images.engine.assemble.runtime_wheel import runtime_wheel
 from floe_images.engine.fetch.fetch import fetch
 from floe_images.engine.fetch.member import open_member
+from floe_images.engine.fetch.needed import requests_for
 from floe_images.engine.fetch.reach import find_reach
-from floe_images.engine.fetch.sources import make_sources, requests_for
+from floe_images.engine.fetch.sources import make_sources
 from floe_images.engine.store import Store, default_store
 from floe_images.errors import FloeError
 from floe_images.image.archive import write_archive
@@ -37,6 +39,7 @@ from floe_images.image.platform import Platform
 from floe_images.image.reference import Reference
 from floe_images.lock.model import Lock
 from floe_images.lock.reader import read_lock
+from floe_images.plan.config import image_config
 from floe_images.plan.make import BuildOptions, make_plan
 from floe_images.plan.places import ARTIFACTS, DAGSTER_HOME, DATA
 from floe_images.progress import Silent
@@ -66,6 +69,9 @@ def prepare(project: Path, output: Path, store: Store, *, platform: Platform, ba
     _wheels(lock, platform, files, output)
     _data(lock, files, output / "data")
     _rendered(spec, lock, output / "lock")
+    (output / "lock" / "epoch").write_text(f"{lock.snapshot.time}\n")  # as `floe build` without SOURCE_DATE_EPOCH
+    environment = json.dumps(dict(image_config(()).env), indent=1)  # what dbt's env_var sees while manifests are made
+    (output / "lock" / "environment.json").write_text(f"{environment}\n")
     _uv(output / "uv", platform, foreign=platform != host)
     built = _base(spec, lock, platform, project, files, store)
     write_archive(

@@ -17,7 +17,7 @@ if [ "$what" != acceptance ]; then
     pytest --quiet --numprocesses 2 --dist worksteal tests/unit
 fi
 
-if [ -z "${FLOE_TEST_DOCKER_HOST:-}" ] && ! reason=$(python scripts/engine/engine.py why-not); then
+if [ -z "${FLOE_TEST_DOCKER_HOST:-}" ] && ! reason=$(python scripts/engine/engine.py why-not 2>&1); then
     echo "NOT RUN, since $reason, and FLOE_TEST_DOCKER_HOST names no engine:" >&2
     for folder in tests/*/; do
         case $folder in
@@ -36,6 +36,6 @@ fi
 if [ "$what" = acceptance ]; then
     pytest --quiet -m acceptance --durations 20
 else
-    echo "== on an engine, and behind mirrors"
-    pytest --quiet --ignore tests/unit -m "not acceptance" --durations 20
+    echo "== dbt and Dagster for real, on engines, and behind mirrors"
+    pytest --quiet --numprocesses 2 --dist loadfile --ignore tests/unit -m "not acceptance" --durations 20
 fi

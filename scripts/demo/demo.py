@@ -45,7 +45,7 @@ def main() -> int:
             if engine:
                 run_in_engine(engine, built, console)
             else:
-                in_process.run_pipeline(WORK, archive_for(built, in_process.platform()), SHOW_MARTS, say)
+                in_process.run_pipeline(WORK, floe, SHOW_MARTS, say)
     except FloeError as error:
         console.error(str(error), error.hint)
         return error.exit_code

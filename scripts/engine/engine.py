@@ -1,13 +1,14 @@
 """A private Docker engine for tests and the demo: own socket, data, network, mounts and processes.
 
-    engine.py up [classic|containerd] [--for PID]    start it (or find it running) and print its environment
+    engine.py up [classic|containerd|spare] [--for PID]   start it (or find it running) and print its environment
     engine.py release --for PID                      end every engine that nobody holds any more
     engine.py down [--purge]                         end all of them, whoever holds them
     engine.py status | env VARIANT | why-not
 
-`classic` keeps images in Docker's own store, `containerd` in containerd's. An engine runs in network, mount and
-process namespaces of its own, so that ending its first process ends all of it, kill -9 included. The only things that
-are global to the machine are the veth pair, a cgroup, and binfmt_misc's entry for arm64; `down` undoes them.
+`classic` keeps images in Docker's own store, `containerd` in containerd's; `spare` is a second one like `classic`, for
+whoever has to stop or kill an engine. An engine runs in network, mount and process namespaces of its own, so that
+ending its first process ends all of it, kill -9 included. The only things that are global to the machine are the veth
+pair, a cgroup, and binfmt_misc's entry for arm64; `down` undoes them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pathlib import Path
 import binfmt
 from packages import SetupError, ensure_packages, environment, why_not_here
 
-VARIANTS = ("classic", "containerd")
+VARIANTS = ("classic", "containerd", "spare")
 HOME = Path(os.environ.get("FLOE_ENGINE_HOME") or Path.home() / ".cache" / "floe-engine")
 RUN = Path("/run/floe-engine")  # short, since a socket's path may have 107 characters
 START_SECONDS = 60

@@ -3,8 +3,8 @@ select
     coalesce(planes.manufacturer, 'unknown') as manufacturer,
     count(distinct flights.tail_number) as planes,
     count(*) as flights,
-    round(avg(2013 - planes.built_in), 2) as mean_age_years,
-    round(avg(flights.departure_delay_minutes), 2) as mean_departure_delay
+    {{ two_decimals('avg(2013 - planes.built_in)') }} as mean_age_years,
+    {{ two_decimals('avg(flights.departure_delay_minutes)') }} as mean_departure_delay
 from {{ ref('stg_flights') }} as flights
 left join {{ ref('stg_planes') }} as planes on flights.tail_number = planes.tail_number
 group by coalesce(planes.manufacturer, 'unknown')

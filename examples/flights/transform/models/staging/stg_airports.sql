@@ -1,7 +1,7 @@
 select
     faa as airport,
     name as airport_name,
-    cast(lat as double) as latitude,
-    cast(lon as double) as longitude,
+    cast(lat as double precision) as latitude,
+    cast(lon as double precision) as longitude,
     tzone as time_zone
 from {{ source('nycflights13', 'airports') }}

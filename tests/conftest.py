@@ -13,6 +13,9 @@ from tests.support.engine import TestEngine, wanted_stores
 from tests.support.engine import engine as engine_for
 from tests.support.flights import flights as flights
 from tests.support.flights import six_adapters as six_adapters
+from tests.support.platforms import platform as platform
+from tests.support.postgres import postgres as postgres
+from tests.support.runtime import runtime_python as runtime_python
 
 HERE = Path(__file__).parent
 

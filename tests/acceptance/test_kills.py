@@ -13,7 +13,7 @@ from tests.support.chaos_build import Killing
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.network, pytest.mark.timeout(5400)]
 
-COUNTS = {"resolve": 9, "fetch": 9, "unpack": 8, "bytecode": 8, "compress": 8, "write": 8}
+COUNTS = {"resolve": 8, "fetch": 8, "unpack": 7, "bytecode": 7, "manifest": 6, "compress": 7, "write": 7}
 
 
 def test_fifty_kills(built: Built) -> None:

@@ -89,6 +89,7 @@ def _diff_ids(project: BuiltProject, platform: str) -> list[str]:
     return found
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("engine", ["containerd"], indirect=True)
 def test_its_shell_runs_under_the_same_flags(engine: TestEngine, both: tuple[BuiltProject, BuiltProject]) -> None:
     plain, debug = both

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ import pytest
 from floe_images.engine.docker.run import RunRequest, run
 from floe_images.engine.docker.tidy import make_volume, remove_image, remove_volume
 from tests.support.engine import TestEngine
+from tests.support.flights import BuiltProject, copy_project
+from tests.support.manifests import PLACE, manifest_text
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "flights"
 TAG = "floe-test-by-hand:latest"
 BASE = "floe-test-base:latest"
 VOLUME = "floe-test-by-hand"
@@ -26,12 +26,9 @@ STORES = ["classic", pytest.param("containerd", marks=pytest.mark.acceptance)]
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(flights: BuiltProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("by-hand")
-    project = folder / "flights"
-    shutil.copytree(EXAMPLE, project)
-    if not (project / "floe.lock").exists():
-        _python("-m", "floe_images", "lock", cwd=project)
+    project = copy_project(flights, folder / "flights")
     _python(
         str(ROOT / "scripts" / "prepare_docker.py"),
         str(project),
@@ -83,7 +80,9 @@ def _run(engine: TestEngine, *command: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("engine", STORES, indirect=True)
-def test_the_dockerfile_s_image_runs_the_whole_pipeline_hardened(engine: TestEngine, image: str) -> None:
+def test_the_dockerfile_s_image_runs_the_whole_pipeline_hardened(
+    engine: TestEngine, image: str, flights: BuiltProject, tmp_path: Path
+) -> None:
     said = "ok: flights, target dev, adapters duckdb, DuckDB extensions httpfs avro iceberg\n"
     assert _run(engine, "check") == (0, said)
 
@@ -102,5 +101,9 @@ def test_the_dockerfile_s_image_runs_the_whole_pipeline_hardened(engine: TestEng
     found = json.loads(engine.docker("image", "inspect", image).stdout)[0]["Config"]
     assert found["User"] == "10001:0"
     assert found["Healthcheck"]["Test"] == ["CMD", "/usr/local/bin/floe-runtime", "check", "--quick"]
+    container = engine.docker("create", image).stdout.strip()
+    engine.docker("cp", f"{container}:/{PLACE.format(target='dev')}", str(tmp_path / "manifest.json"))
+    engine.docker("rm", container)
+    assert (tmp_path / "manifest.json").read_bytes() == manifest_text(flights, "dev")
     files = engine.files(image)
     assert not files & {"bin/sh", "usr/bin/sh", "usr/bin/dash", "usr/bin/apt", "usr/bin/dpkg", "usr/local/bin/uv"}

@@ -76,7 +76,7 @@ def test_docker_inspect_shows_the_contract(engine: TestEngine, flights: BuiltPro
     assert config["Cmd"] == ["check"]
     assert config["Healthcheck"]["Test"] == ["CMD", "/usr/local/bin/floe-runtime", "check", "--quick"]
     assert list(config["Volumes"]) == [STATE]
-    assert "ExposedPorts" not in config
+    assert set(config["ExposedPorts"]) == {"3000/tcp", "4000/tcp"}
     labels = config["Labels"]
     assert labels["org.opencontainers.image.created"] == created
     assert labels["org.opencontainers.image.title"] == "flights"

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from floe_images.commands.lock import load_lock
 from floe_images.engine.assemble.collide import exclusions
 from floe_images.engine.assemble.record_check import check_record
 from floe_images.engine.assemble.runtime_wheel import runtime_source
@@ -25,6 +24,7 @@ from floe_images.engine.fetch.reach import find_reach
 from floe_images.engine.store import default_store
 from floe_images.image.platform import Platform
 from floe_images.plan.make import BuildOptions, make_plan
+from floe_images.project.lock import load_lock
 from floe_images.render.files import rendered_files
 from floe_images.spec.load import load_spec
 from tests.support.flights import PLATFORMS, BuiltProject, copy_project, floe

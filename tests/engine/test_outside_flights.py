@@ -1,49 +1,30 @@
-"""What tools that know nothing of floe say about the flights example, built for both platforms.
-
-``FLOE_TEST_LAYOUT`` names a project that is built already (a folder with floe.lock and .floe/image); else it is built
-here, through whatever indexes this machine is set up for.
-"""
+"""What tools that know nothing of floe say about the flights example, built for both platforms."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from floe_images.image.platform import Platform
-from floe_images.lock.codec import read_lock
 from floe_images.lock.model import Lock
 from tests.support import outside
-from tests.support.mirror_floe import index_digest, must, run_floe
-from tests.support.mirror_tiny import ROOT
+from tests.support.flights import BuiltProject
+from tests.support.mirror_floe import index_digest
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 ARCHITECTURES = ("amd64", "arm64")
 
 
-@pytest.fixture(scope="session")
-def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's folder."""
-    given = os.environ.get("FLOE_TEST_LAYOUT")
-    if given:
-        return Path(given)
-    project = tmp_path_factory.mktemp("outside") / "flights"
-    shutil.copytree(ROOT / "examples/flights", project, ignore=shutil.ignore_patterns(".floe", "target", "logs"))
-    must(run_floe(project, {**os.environ, "PYTHONPATH": str(ROOT)}, "build", timeout=1800))
-    return project
+@pytest.fixture
+def layout(flights: BuiltProject) -> Path:
+    return flights.layout
 
 
-@pytest.fixture(scope="session")
-def layout(flights: Path) -> Path:
-    return flights / ".floe/image"
-
-
-@pytest.fixture(scope="session")
-def lock(flights: Path) -> Lock:
-    return read_lock((flights / "floe.lock").read_bytes(), "floe.lock")
+@pytest.fixture
+def lock(flights: BuiltProject) -> Lock:
+    return flights.lock
 
 
 def test_skopeo_copies_all_platforms(layout: Path, tmp_path: Path) -> None:
@@ -80,7 +61,7 @@ def test_no_path_occurs_twice_and_each_diff_id_is_right(layout: Path) -> None:
     assert outside.check_paths(layout) > 10_000
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ["amd64", pytest.param("arm64", marks=pytest.mark.acceptance)])
 def test_syft_finds_exactly_the_locks_packages(architecture: str, layout: Path, lock: Lock) -> None:
     platform = Platform.parse(f"linux/{architecture}")
     found = outside.check_syft(layout, architecture)

@@ -29,8 +29,8 @@ CLASSIC = pytest.mark.parametrize("engine", ["classic"], indirect=True)
 EMULATED = pytest.param("linux/arm64", marks=pytest.mark.acceptance)
 
 IMPORT_ADAPTERS = """
-import importlib, json, sys
-found = {}
+import importlib, json, platform, sys
+found = {"machine": platform.machine()}
 for name in sys.argv[1:]:
     importlib.import_module(f"dbt.adapters.{name}")
     found[name] = sys.modules[f"dbt.adapters.{name}"].Plugin.adapter.type()
@@ -77,7 +77,7 @@ def test_each_adapter_imports_and_is_dbt_s(
 ) -> None:
     flags = ("--platform", platform)
     found = python_inside(engine, image, IMPORT_ADAPTERS, *SIX, flags=flags)
-    assert found == {name: name for name in SIX}
+    assert found == {"machine": Platform.parse(platform).machine} | {name: name for name in SIX}
 
     versions = {wheel.name: wheel.version for wheel in six_adapters.lock.wheels}
     said = run_hardened(engine, image, "dbt", "--version", flags=flags).stdout
@@ -92,6 +92,7 @@ def test_each_adapter_imports_and_is_dbt_s(
 
 
 @CLASSIC
+@pytest.mark.acceptance
 def test_everything_installed_imports(
     engine: TestEngine, six_adapters: BuiltProject, image: str, platform: str
 ) -> None:
@@ -109,6 +110,7 @@ def test_requirements_are_met(engine: TestEngine, six_adapters: BuiltProject, im
 
 
 @CLASSIC
+@pytest.mark.acceptance
 def test_the_default_target_runs_and_the_others_ask_for_their_secret(
     engine: TestEngine, image: str, platform: str
 ) -> None:

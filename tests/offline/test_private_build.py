@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
@@ -19,10 +20,17 @@ from tests.support.mirror_floe import (
     whole,
 )
 from tests.support.mirror_tiny import floe
-from tests.support.mirror_tls import AUTHORITY_NAME, make_tls
+from tests.support.mirror_tls import AUTHORITY_NAME, Tls, make_tls
 from tests.support.netns import island, run_without_network
 
 pytestmark = pytest.mark.network
+
+
+def private_in(layout: Path, tls: Tls) -> list[tuple[str, list[bytes]]]:
+    """The blobs of a layout, uncompressed, in which host, password or authority occur, and what does."""
+    pem = tls.authority.read_bytes().splitlines()[2]
+    private = re.compile(b"|".join(map(re.escape, (HOST.encode(), PASSWORD.encode(), AUTHORITY_NAME.encode(), pem))))
+    return [(name, private.findall(body)) for name, body in contents(layout) if private.search(body)]
 
 
 def test_lock_and_build_on_an_island(built: Built, locked: Locked, tmp_path: Path) -> None:
@@ -41,9 +49,18 @@ def test_lock_and_build_on_an_island(built: Built, locked: Locked, tmp_path: Pat
     assert (land.packets, land.questions) == ([], [])
     assert {asked.user for asked in mirror.asked if asked.status == 200} == {USER}
     assert secrets_in((project / "floe.lock").read_text() + done.stdout + done.stderr, tls) == []
-    pem = tls.authority.read_bytes().splitlines()[2]
-    private = re.compile(b"|".join(map(re.escape, (HOST.encode(), PASSWORD.encode(), AUTHORITY_NAME.encode(), pem))))
-    assert [(name, private.findall(body)) for name, body in contents(layout) if private.search(body)] == []
+    assert private_in(layout, tls) == []
+    assert list((Path(env["FLOE_CACHE_DIR"]) / "tmp").iterdir()) == []  # where the certificates lay
+
+
+def test_a_planted_secret_is_found(tmp_path: Path) -> None:
+    """The control: a layer that has the host's name, compressed and far behind."""
+    tls = make_tls(tmp_path / "tls", HOST)
+    blobs = tmp_path / "layout/blobs/sha256"
+    blobs.mkdir(parents=True)
+    (blobs / "layer").write_bytes(gzip.compress(bytes((1 << 20) - 5) + HOST.encode() + bytes(9)))
+    (blobs / "other").write_bytes(b"{}")
+    assert private_in(blobs.parents[1], tls) == [("layer", [HOST.encode()])]
 
 
 def test_frozen_needs_no_network(built: Built) -> None:

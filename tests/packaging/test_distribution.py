@@ -49,7 +49,7 @@ def test_the_wheel_is_pure_and_carries_what_the_verbs_need(wheel: Path) -> None:
     assert not [name for name in names if name.endswith((".so", ".pyd", ".dylib"))]
 
 
-@pytest.mark.parametrize("python", ["3.10", "3.13"])
+@pytest.mark.parametrize("python", ["3.10", pytest.param("3.13", marks=pytest.mark.acceptance)])
 @pytest.mark.parametrize(
     "platform",
     ["aarch64-apple-darwin", "x86_64-apple-darwin", "x86_64-pc-windows-msvc", "aarch64-manylinux_2_28"],

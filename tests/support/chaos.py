@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-PHASES = ("resolve", "fetch", "unpack", "bytecode", "compress", "write")
+PHASES = ("resolve", "fetch", "unpack", "bytecode", "manifest", "compress", "write")
 Victim = Literal["group", "parent"]
 
 

@@ -36,14 +36,16 @@ class Killing:
             undisturbed = must(run_floe(*self._prepare(f"{phase}-timed", phase), verb))
         moments = iter(delays(undisturbed, phase, count * 6, seed))
         turns = tuple(victims)
+        pace = 1.0  # of this machine now, beside that of the undisturbed run: it may have been a busier one
         while self.counts[phase] < count:
-            delay = next(moments)
+            delay = next(moments) * pace
             victim = turns[self.tried % len(turns)]
             self.tried += 1
             project, env = self._prepare(f"{phase}-{seed}-{self.tried}", phase)
             killed = kill_in_phase(floe(verb), phase, delay, victim=victim, env=env, cwd=project)
             assert killed.orphans == (), f"{phase} + {delay:.3f} s: left running: {killed.orphans}"
             self.counts[phase] += killed.hit
+            pace = pace if killed.hit else pace / 2
             self._nothing_half_written(project, killed.hit)
             must(run_floe(project, env, verb))
             assert (project / "floe.lock").read_bytes() == self.lock
@@ -51,10 +53,15 @@ class Killing:
                 assert index_digest(project / ".floe/image") == self.digest, f"{phase} + {delay:.3f} s"
                 assert whole(project / ".floe/image") == [], f"{phase} + {delay:.3f} s"
             assert leftovers(project, (*_FILES, ".floe")) == []
+            assert list(Path(env["TMPDIR"]).iterdir()) == [], f"{phase} + {delay:.3f} s: left outside of the cache"
+            left = [path.name for path in (Path(env["FLOE_CACHE_DIR"]) / "tmp").iterdir()]
+            assert [name for name in left if name.startswith("in-use")] == []
 
     def _prepare(self, name: str, phase: str) -> tuple[Path, dict[str, str]]:
         project = self.ground.project(name, lock=None if phase == "resolve" else self.lock)
-        env = self.ground.environment(name)
+        temporary = self.ground.folder / "homes" / name / "tmp"
+        temporary.mkdir(parents=True)
+        env = self.ground.environment(name, TMPDIR=str(temporary))
         copy_cache(self.full, Path(env["FLOE_CACHE_DIR"]), *_CACHED.get(phase, ("downloads",)))
         return project, env
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from floe_images.engine.docker.connect import Engine, connect
+from tests.support.reaper import Reaper, reaping
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "engine" / "engine.py"
 STORES = ("classic", "containerd")
@@ -29,9 +30,12 @@ class TestEngine:
     variant: str
     api: Engine
     env: dict[str, str] = field(repr=False)
+    reaper: Reaper = field(repr=False)
 
     def docker(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run the `docker` command against this engine."""
+        """Run the `docker` command against this engine; containers that it makes go with this process at the latest."""
+        if arguments[0] in ("run", "create"):
+            arguments = (arguments[0], "--label", self.reaper.label, *arguments[1:])
         done = subprocess.run(["docker", *arguments], capture_output=True, text=True, env=self.env)
         if check and done.returncode != 0:
             raise AssertionError(f"docker {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
@@ -64,8 +68,9 @@ def engine(variant: str) -> Iterator[TestEngine]:
         assert done.returncode == 0, f"no engine for tests: {done.stderr.strip()}"
         found = json.loads(done.stdout)
     try:
-        with connect(found["DOCKER_HOST"]) as api:
-            yield TestEngine(variant, api, {**os.environ, **found})
+        env = {**os.environ, **found}
+        with connect(found["DOCKER_HOST"]) as api, reaping(env) as reaper:
+            yield TestEngine(variant, api, env, reaper)
     finally:
         if held:
             subprocess.run([sys.executable, str(SCRIPT), "release", "--for", str(os.getpid())], capture_output=True)

@@ -34,7 +34,7 @@ HARDENED = (
 STATE = "/var/lib/floe"
 
 SIX = ("duckdb", "postgres", "snowflake", "bigquery", "redshift", "databricks")
-_SIX_YAML = """\
+SIX_YAML = """\
 version: "1.0"
 name: six
 image: {platforms: [linux/amd64, linux/arm64], max_size: 2GB, repository: registry.example.internal/tests/six}
@@ -128,7 +128,7 @@ def six_adapters(tmp_path_factory: pytest.TempPathFactory) -> BuiltProject:
     """All adapters with a target each, every secret by reference; locked and built for both platforms."""
     folder = tmp_path_factory.mktemp("built") / "six"
     (folder / "transform" / "models").mkdir(parents=True)
-    (folder / "floe.yaml").write_text(_SIX_YAML)
+    (folder / "floe.yaml").write_text(SIX_YAML)
     (folder / "transform" / "dbt_project.yml").write_text("name: six\nversion: '1.0'\nprofile: six\n")
     (folder / "transform" / "models" / "six.sql").write_text("select 6 as adapters\n")
     return build(folder)

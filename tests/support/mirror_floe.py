@@ -145,6 +145,6 @@ def copy_cache(source: Path, target: Path, *kinds: str) -> Path:
     """A copy by hard links of the given kinds; files of the cache are replaced, never changed."""
     for kind in kinds:
         if (source / kind).is_dir():
-            shutil.copytree(source / kind, target / kind, copy_function=os.link, dirs_exist_ok=True)
+            shutil.copytree(source / kind, target / kind, copy_function=os.link, symlinks=True, dirs_exist_ok=True)
     target.mkdir(parents=True, exist_ok=True)
     return target

@@ -20,6 +20,40 @@ ROOT = Path(__file__).parents[2]
 _MACHINES = {"x86_64": 62, "aarch64": 183}  # e_machine
 _HEAVY = "pyiceberg"  # the one that takes time to fetch and to compress
 _NATIVE = "duckdb"  # the one with a wheel for each platform
+# What floe asks dbt for while it builds, and no more: each model of a project becomes a node of its manifest.
+_DBT = """
+import hashlib, pathlib, types
+class dbtRunner:
+    def __init__(self, callbacks=()):
+        pass
+    def invoke(self, arguments):
+        project = pathlib.Path(arguments[arguments.index("--project-dir") + 1])
+        models = sorted(project.rglob("*.sql"))
+        if any("broken" in each.read_text() for each in models):
+            return types.SimpleNamespace(exception=ValueError(f"broken\\n  in {project}/models"), result=None)
+        if any("forever" in each.read_text() for each in models):
+            sum(range(1 << 62))  # one operation of C code: no thread and no handler of a signal gets its turn
+        nodes = {f"model.tiny.{each.stem}": hashlib.sha256(each.read_bytes()).hexdigest() for each in models}
+        document = {"metadata": {"generated_at": "now", "made_in": str(project)}, "nodes": nodes}
+        manifest = types.SimpleNamespace(to_dict=lambda omit_none: document)
+        result = types.SimpleNamespace(env_vars={}, writable_manifest=lambda: manifest)
+        return types.SimpleNamespace(exception=None, result=result)
+"""
+# What floe puts other clocks and another environment into.
+_SEAMS = {
+    "dbt/cli/requires.py": "def get_env(): return {}\n",
+    "dbt/context/__init__.py": "",
+    "dbt/context/base.py": "tracking = None\ndef get_datetime_module_context(): return {}\n"
+    "def get_invocation_id(): return ''\n",
+    "dbt/env_vars.py": "KNOWN_ENGINE_ENV_VARS = set()\n",
+    "jinja2/__init__.py": "",
+    "jinja2/filters.py": "FILTERS = {'random': None}\n",
+    "jinja2/runtime.py": "class Context:\n    def resolve_or_missing(self, key): return None\n",
+}
+_DBT_FILES = {
+    "dbt-core": {"dbt/__init__.py": "", "dbt/cli/__init__.py": "", "dbt/cli/main.py": _DBT, **_SEAMS},
+    "dbt-duckdb": {"dbt/adapters/__init__.py": "", "dbt/adapters/duckdb/__init__.py": ""},
+}
 
 
 def tiny_index(folder: Path, *more: str) -> Path:
@@ -46,6 +80,7 @@ def write_wheel(folder: Path, name: str, version: str, *, machine: str | None = 
     info = f"{module}-{version}.dist-info"
     source = "".join(f"def function_{n}(value: int) -> int:\n    return value * {n} + 1\n\n\n" for n in range(60))
     files = {f"{module}/__init__.py": source.encode(), f"{module}/py.typed": b""}
+    files |= {path: text.encode() for path, text in _DBT_FILES.get(name, {}).items()}
     if machine:
         head = struct.pack(
             "<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 3, _MACHINES[machine], 1, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0

@@ -25,11 +25,13 @@ def wheel_bytes(
     executable: Iterable[str] = (),
     metadata_name: str | None = None,
     record: bytes | None = None,
+    requires: Iterable[str] = (),
 ) -> bytes:
     """The bytes of a wheel; ``record`` replaces the right RECORD."""
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     members = dict(files if files is not None else {f"{name}/__init__.py": b"VALUE = 1\n"})
     members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {metadata_name or name}\nVersion: {version}\n".encode()
+    members[f"{info}/METADATA"] += "".join(f"Requires-Dist: {each}\n" for each in requires).encode()
     members[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     if entry_points:
         members[f"{info}/entry_points.txt"] = entry_points.encode()

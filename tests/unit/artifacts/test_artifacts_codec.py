@@ -6,13 +6,19 @@ import json
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from floe_images.artifacts.codec import decode, encode
+from floe_images.artifacts.codec import decode, encode, json_schema
 from floe_images.artifacts.model import (
     CompiledArtifacts,
     DataArtifact,
     DuckDBArtifact,
+    HomePath,
+    ObservabilityArtifact,
+    OrchestrationArtifact,
     Reference,
+    ScheduleArtifact,
+    SensorArtifact,
     Settings,
     TargetArtifact,
     TransformArtifact,
@@ -37,10 +43,37 @@ ARTIFACTS = CompiledArtifacts(
         ),
     ),
     default_target="dev",
-    transforms=(TransformArtifact(type="dbt", path="project/transform"),),
-    data=(DataArtifact(name="flights", path="data/flights.csv"),),
-    duckdb=DuckDBArtifact(version="1.5.5", directory="duckdb", extensions=("httpfs", "avro")),
-    versions=(("dbt-core", "1.11.16"),),
+    transforms=(TransformArtifact(type="dbt", path=HomePath("project/transform")),),
+    data=(DataArtifact(name="flights", path=HomePath("data/flights.csv")),),
+    duckdb=DuckDBArtifact(version="1.5.5", directory=HomePath("duckdb"), extensions=("httpfs", "avro")),
+    orchestration=OrchestrationArtifact(
+        metadata=Settings((("type", "sqlite"),)),
+        schedules=(
+            ScheduleArtifact(
+                name="nightly", cron="0 3 * * *", timezone="UTC", select=("tag:nightly",), exclude=(), target=None
+            ),
+        ),
+        sensors=(
+            SensorArtifact(
+                name="after",
+                type="run_status",
+                interval=30,
+                select=(),
+                target="prod",
+                settings=Settings((("status", "success"),)),
+            ),
+        ),
+    ),
+    observability=ObservabilityArtifact(
+        traces=Settings(
+            (
+                ("endpoint", "http://collector:4317"),
+                ("headers", Settings((("authorization", Reference(kind="secret", name="otlp")),))),
+            )
+        ),
+        lineage=None,
+    ),
+    versions=Settings((("dbt-core", "1.11.16"),)),
 )
 
 
@@ -51,30 +84,42 @@ def test_bytes_are_read_back_as_the_same_value() -> None:
 def test_the_bytes_are_canonical() -> None:
     data = encode(ARTIFACTS)
     assert data == (json.dumps(json.loads(data), sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
-    assert json.loads(data)["targets"]["prod"]["settings"]["password"] == {"$ref": {"secret": "warehouse_password"}}
+    assert json.loads(data)["targets"][1]["settings"]["password"] == {"$ref": {"secret": "warehouse_password"}}
 
 
 def _with(**changes: Any) -> bytes:
     return json.dumps({**json.loads(encode(ARTIFACTS)), **changes}).encode()
 
 
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"\xff", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b"[]", "version None"),
-        (_with(version=2), "version 2"),
-        (_with(surprise=1), "surprise"),
-        (_with(name=1), "text expected"),
-        (_with(targets=[]), "items"),
-        (_with(targets={"dev": {"adapter": "duckdb"}}), "in targets.dev: settings"),
-        (_with(transforms=[{"type": "spark", "path": "a"}]), "spark"),
-        (_with(transforms=[{"type": "dbt", "path": "../a"}]), "below the root"),
-        (_with(data={"a": "/etc/passwd"}), "below the root"),
-        (_with(duckdb={"version": "1"}), "in duckdb: directory, extensions"),
-    ],
-)
+def _target(**changes: Any) -> bytes:
+    return _with(targets=[{"name": "dev", "adapter": "duckdb", "settings": {}, **changes}])
+
+
+REFUSED = [
+    (b"\xff", "not JSON"),
+    (b"[" * 100_000, "not JSON"),
+    (b"[]", "version None"),
+    (_with(version=1), "version 1"),
+    (_with(version=True), "version True"),
+    (_with(surprise=1), "surprise"),
+    (_with(name=1), "name is not of type str"),
+    (_with(targets={}), "targets is not a list"),
+    (_with(targets=[{"name": "dev", "adapter": "duckdb"}]), "in targets[0]: settings"),
+    (_target(settings=[]), "targets[0].settings is not a mapping"),
+    (_target(settings={"a": None}), "targets[0].settings.a cannot be None"),
+    (_target(settings={"a": {"$ref": {"secret": "../x"}}}), "targets[0].settings.a is not a reference"),
+    (_target(settings={"a": {"$ref": {"secret": "x", "env": "y"}}}), "targets[0].settings.a is not a reference"),
+    (_target(settings={"a": {"$ref": "x"}}), "targets[0].settings.a is not a reference"),
+    (_target(settings={"a": {"$ref": {"secret": "x"}, "b": 1}}), "targets[0].settings.a is not a reference"),
+    (_with(transforms=[{"type": "spark", "path": "a"}]), "transforms[0].type is not one of dbt"),
+    (_with(transforms=[{"type": "dbt", "path": "../a"}]), "below the root"),
+    (_with(transforms=[{"type": "dbt", "path": "a/.."}]), "below the root"),
+    (_with(data=[{"name": "a", "path": "/etc/passwd"}]), "below the root"),
+    (_with(duckdb={"version": "1"}), "in duckdb: directory, extensions"),
+]
+
+
+@pytest.mark.parametrize(("data", "words"), REFUSED)
 def test_whatever_is_not_artifacts_is_refused_in_one_line(data: bytes, words: str) -> None:
     with pytest.raises(ProjectError) as caught:
         decode(data, where="a.json")
@@ -87,4 +132,12 @@ def test_whatever_is_not_artifacts_is_refused_in_one_line(data: bytes, words: st
 def test_a_reference_cannot_lead_out_of_the_folder_of_secrets(name: str) -> None:
     settings = {"password": {"$ref": {"secret": name}}}
     with pytest.raises(ProjectError, match="not a reference"):
-        decode(_with(targets={"dev": {"adapter": "postgres", "settings": settings}}), where="a.json")
+        decode(_target(settings=settings), where="a.json")
+
+
+def test_the_schema_takes_the_document_and_refuses_what_the_reader_refuses() -> None:
+    validator = Draft202012Validator(json.loads(json_schema()))
+    Draft202012Validator.check_schema(validator.schema)
+    assert list(validator.iter_errors(json.loads(encode(ARTIFACTS)))) == []
+    taken = [words for data, words in REFUSED if "not JSON" not in words and validator.is_valid(json.loads(data))]
+    assert taken == []

@@ -139,6 +139,19 @@ def test_a_damaged_download_is_found_when_something_is_made_from_it_and_only_the
     assert not path.exists()
 
 
+def test_all_damaged_downloads_are_named_at_once(project: Project, tmp_path: Path) -> None:
+    plan = project.plan(planned("opt/floe/x"))
+    paths = sorted(project.files.values())
+    assert len(paths) > 1
+    for path in paths:
+        path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(WrongHashError) as caught:
+        project.assemble(plan)
+    names = ", ".join(sorted(path.name for path in paths))
+    assert str(caught.value) == f"{len(paths)} files were damaged in the cache; they were removed: {names}"
+    assert [path for path in paths if path.exists()] == []
+
+
 def test_how_many_jobs_does_not_matter(project: Project, tmp_path: Path) -> None:
     plan = project.plan(planned("opt/floe/x"))
     one = project.assemble(plan, jobs=1)
@@ -153,6 +166,25 @@ def test_a_damaged_fragment_is_made_again(project: Project) -> None:
         body = bytearray(path.read_bytes())
         body[-5] ^= 1
         path.write_bytes(body)
+    for path in (project.store.root / "blobs").iterdir():
+        path.unlink()
+    assert digests(project.assemble(plan)) == wanted
+
+
+def test_another_fragment_under_a_fragments_key_is_made_again(project: Project) -> None:
+    """A sound gzip member of the same size, so that only its hash tells."""
+    plan = project.plan(planned("opt/floe/x", body=b"right"))
+    wanted = digests(project.assemble(plan))
+    folder = project.store.root / "fragments"
+    before = {path.name for path in folder.iterdir()}
+    for path in (project.store.root / "blobs").iterdir():
+        path.unlink()
+    project.assemble(project.plan(planned("opt/floe/x", body=b"wrong")))
+    (other,) = [path for path in folder.iterdir() if path.name not in before]
+    replaced = [path for path in folder.iterdir() if path != other and path.stat().st_size == other.stat().st_size]
+    assert replaced
+    for path in replaced:
+        path.write_bytes(other.read_bytes())
     for path in (project.store.root / "blobs").iterdir():
         path.unlink()
     assert digests(project.assemble(plan)) == wanted

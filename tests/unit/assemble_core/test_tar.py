@@ -3,11 +3,13 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from importlib import metadata
 
 import pytest
 
 from floe_images.engine.assemble import tar
 from floe_images.engine.assemble.entry import Entry
+from floe_images.engine.assemble.packer import compressor_version
 
 LONG = "usr/" + "/".join(["folder-with-a-name"] * 12) + "/file.py"
 ENTRIES = (
@@ -64,3 +66,8 @@ def test_content_ends_at_a_block(size: int, zeros: int) -> None:
 
 
 GOLDEN = "8ff59e0060fd36960865f70399b92dc529b0ef238969e0c0d15f00c368c8f968"
+
+
+def test_the_compressors_version_is_the_installed_distributions() -> None:
+    """floe.lock records it, and reading it from the package costs less than looking the distribution up."""
+    assert compressor_version() == metadata.version("zlib-ng")

@@ -187,7 +187,7 @@ def test_another_shell() -> None:
     ("words", "offered"),
     [
         (("floe", "va"), ["plain,validate"]),
-        (("floe", "c"), ["plain,cache", "plain,completion"]),
+        (("floe", "c"), ["plain,compile", "plain,catalog", "plain,cache", "plain,completion"]),
         (("floe", "validate", "--js"), ["plain,--json"]),
         (("floe", "completion", "z"), ["plain,zsh"]),
     ],

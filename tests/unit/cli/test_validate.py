@@ -38,7 +38,7 @@ def test_findings(bad: Path) -> None:
         "",
         'floe.yaml:3:17: image.python: is a number here, and must be a text in quotes (write python: "3.11")\n'
         "floe.yaml:5:46: targets.d.pasword: is not a key here "
-        "(one of: threads, adapter, path, schema, memory_limit)\n"
+        "(one of: threads, adapter, path, schema, catalog, memory_limit)\n"
         "error: floe.yaml has 2 findings\n",
     )
 

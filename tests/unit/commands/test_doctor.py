@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from floe_images.cli.console import TextConsole
 from floe_images.cli.main import run
+from floe_images.engine import diagnose
+from floe_images.engine.assemble import interpreter
+from floe_images.engine.docker import connect
+from floe_images.image.platform import Platform
 from tests.support.mirror import Mirror
 from tests.support.mirror_tiny import tiny_project, write_wheel
 
@@ -122,3 +128,43 @@ def test_uv_that_is_not_there(
     code, found = doctor(project, capsys)
     assert (code, found["uv"]["ok"]) == (1, False)
     assert "pip install uv" in found["uv"]["hint"]
+
+
+def test_a_lock_of_another_machine_s_platform_needs_something_that_runs_it(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amd64, arm64 = Platform("linux", "amd64"), Platform("linux", "arm64")
+    monkeypatch.setattr(interpreter, "native_platform", lambda: arm64)
+    assert doctor(project, capsys)[1]["manifests"]["detail"] == "dbt of the image for linux/arm64 runs here"
+
+    project.write_text(project.read_text().replace("image: {", "image: {platforms: [linux/arm64], "))
+    monkeypatch.setattr(interpreter, "native_platform", lambda: amd64)
+    code, found = doctor(project, capsys)
+    assert (code, found["manifests"]["ok"], found["manifests"]["needed"]) == (1, False, True)
+    assert found["manifests"]["detail"].endswith("and no container engine answers")
+    assert found["manifests"]["hint"] == (
+        "add linux/amd64 to image.platforms, `floe lock`, `floe build --platform linux/arm64`; or a container engine "
+        "that runs linux/arm64 (with qemu registered, on another architecture); or an image without bytecode and "
+        "manifests: --no-bytecode"
+    )
+
+    engine = SimpleNamespace(architecture="amd64", version="26", store="classic")
+    monkeypatch.setattr(connect, "connect", lambda: nullcontext(engine))
+    monkeypatch.setattr(diagnose, "_emulated", lambda _: False)
+    code, found = doctor(project, capsys)
+    assert (code, found["manifests"]["detail"].endswith("and the container engine runs linux/amd64 alone")) == (1, True)
+    monkeypatch.setattr(diagnose, "_emulated", lambda platform: platform == arm64)
+    code, found = doctor(project, capsys)
+    assert (code, found["manifests"]["detail"]) == (0, "dbt of the image for linux/arm64 runs in the engine, by qemu")
+    engine.architecture = "arm64"
+    assert doctor(project, capsys)[1]["manifests"]["detail"].endswith("linux/arm64 runs in the container engine")
+
+
+def test_a_machine_that_runs_no_image_at_all(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpreter, "native_platform", lambda: None)
+    code, found = doctor(project, capsys)
+    assert (code, found["bytecode"]["ok"], found["bytecode"]["needed"]) == (1, False, True)
+    assert found["bytecode"]["hint"].endswith("make a labelled image without both: --no-bytecode")
+    assert "manifests" not in found

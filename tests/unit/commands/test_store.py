@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,7 +73,33 @@ def test_the_marker_goes_with_the_run(store: Store) -> None:
     assert list((store.root / "tmp").iterdir()) == []
 
 
-def test_no_folder_of_a_user_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOE_CACHE_DIR", "~no-such-user-here/x")
+@pytest.mark.parametrize("place", ["~no-such-user-here/x", os.devnull])
+def test_no_folder_of_a_user_that_is_not_there_and_no_file(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setenv("FLOE_CACHE_DIR", place)
     with pytest.raises(UsageError, match="FLOE_CACHE_DIR"):
         default_store()
+
+
+def test_the_next_run_removes_what_killed_ones_left(store: Store) -> None:
+    """Markers of the dead at once, their other files after a day; downloads are continued, the living are let alone."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    folder = store.temporary("x").parent
+    names = {
+        f"in-use.{dead.pid}.aa": False,
+        f"in-use.{os.getpid()}.aa": True,
+        f"layer-base.{dead.pid}.a": True,
+        f"layer-base.{dead.pid}.b.old": False,
+        f"layer-base.{os.getpid()}.b.old": True,
+        f"partial-{'a' * 64}.kept.old": True,
+        f"resolve.{dead.pid}.folder.old": False,
+    }
+    for name in names:
+        path = folder / name.removesuffix(".old")
+        path.mkdir() if "folder" in name else path.touch()
+        if name.endswith(".old"):
+            os.utime(path, (0, 0))
+    with store.in_use():
+        pass
+    left = {path.name for path in folder.iterdir()}
+    assert left == {name.removesuffix(".old") for name, stays in names.items() if stays}

@@ -25,6 +25,7 @@ from floe_images.errors import (
     WrongHashError,
 )
 from tests.support.mirror import Mirror
+from tests.support.registry_fake import Answer, FakeRegistry
 
 NAME = "alpha-1.0-py3-none-any.whl"
 
@@ -197,3 +198,8 @@ def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_origins(url: str, origin: str) -> None:
     assert origin_of(url) == origin
+
+
+def test_a_redirect_to_what_is_no_address_is_one_line(http: Http) -> None:
+    with FakeRegistry(rule=lambda _: Answer.redirect("http://[")).serving() as server, pytest.raises(UsageError):
+        http.get(f"{server.url}/simple/", 1000)

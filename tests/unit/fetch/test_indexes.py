@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from floe_images.engine.fetch.certificates import certificate_files, make_bundle
 from floe_images.engine.fetch.index_files import Named
 from floe_images.engine.fetch.indexes import IndexSettings, find_indexes
 from floe_images.engine.fetch.reach import find_reach
+from floe_images.engine.store import Store
 from floe_images.errors import MirrorRefusedError, UsageError
 from floe_images.spec.image import Mirrors
 
@@ -177,9 +179,21 @@ def test_certificates_are_merged(tmp_path: Path) -> None:
     files = certificate_files([own], [pip], {"SSL_CERT_FILE": str(named)})
     assert files == (own, named)
     assert certificate_files([own], [pip], {}) == (own, pip)
-    bundle = make_bundle(files).read_text()
-    assert bundle == PEM.format("T1dO") + PEM.format("TkFNRUQ=")
+    bundle = make_bundle(files, Store(tmp_path / "cache"))
+    assert bundle.parent == tmp_path / "cache/tmp"
+    assert bundle.read_text() == PEM.format("T1dO") + PEM.format("TkFNRUQ=")
     assert len(certificate_files([own], [], {})) >= 2  # and the default authorities
+
+
+def test_the_bundle_goes_elsewhere_where_the_cache_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    own = write(tmp_path / "own.pem", PEM.format("T1dO"))
+    bundle = make_bundle([own], Store(own))
+    assert bundle.parent == tmp_path / "tmp"
+    assert bundle.read_text() == own.read_text()
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE"])
@@ -194,7 +208,7 @@ def test_a_variable_that_names_no_certificate_file_is_named(name: str, tmp_path:
 
 def test_a_certificate_file_without_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no certificate"):
-        make_bundle([write(tmp_path / "empty.pem", "hello")])
+        make_bundle([write(tmp_path / "empty.pem", "hello")], Store(tmp_path / "cache"))
     with pytest.raises(UsageError, match="no such certificate file"):
         find_reach(Mirrors(ca_certificates=("gone.pem",)), tmp_path, environment(tmp_path))
 

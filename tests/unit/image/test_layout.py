@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import stat
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -289,6 +291,29 @@ def test_archive_is_a_layout_and_a_docker_archive_of_one_platform(
     first = path.read_bytes()
     write_archive(path, both[1], reference=REFERENCE, blob_path=blobs.path)
     assert path.read_bytes() == first
+
+
+def test_an_archive_is_what_tarfile_would_write(tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...]) -> None:
+    """Members that are filled in later, side by side, leave no trace: headers, paddings and the end are USTAR's."""
+    path = tmp_path / "flights.tar"
+    write_archive(path, both[0], reference=REFERENCE, blob_path=blobs.path)
+    again = io.BytesIO()
+    with tarfile.open(path) as old, tarfile.open(fileobj=again, mode="w", format=tarfile.USTAR_FORMAT) as new:
+        for entry in old.getmembers():
+            new.addfile(entry, old.extractfile(entry))
+    assert path.read_bytes() == again.getvalue()
+
+
+@pytest.mark.parametrize("change", [lambda data: data + b"\0" * 2000, lambda data: data[:100], lambda data: b""])
+def test_a_layer_of_another_length_enters_no_archive(
+    tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...], change: Callable[[bytes], bytes]
+) -> None:
+    source = blobs.path(Digest.parse(both[0].layers[0].digest))
+    source.write_bytes(change(source.read_bytes()))
+    with pytest.raises(WrongHashError, match="damaged in the cache; it was removed"):
+        write_archive(tmp_path / "a.tar", both[0], reference=REFERENCE, blob_path=blobs.path)
+    assert not source.exists()
+    assert not [path for path in tmp_path.iterdir() if "a.tar" in path.name]
 
 
 def test_contents_packages_files_and_sizes(tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...]) -> None:

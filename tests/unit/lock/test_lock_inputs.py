@@ -65,19 +65,19 @@ def test_duckdb_brings_its_extensions_at_its_own_version() -> None:
                     "metadata": {"type": "postgres", "host": "db", "user": "floe", "database": "dagster"},
                 }
             },
-            {"dagster-postgres>=0.29"},
+            {"dagster-postgres>=0.29", "sqlalchemy<2.1"},
         ),
         (
             {"catalogs": {"lake": {"type": "local", "warehouse": "/var/lib/floe/lake"}}},
-            {"pyiceberg[pyarrow,sql-sqlite]>=0.11"},
+            {"pyiceberg[pyarrow,pyiceberg-core,sql-sqlite]>=0.11"},
         ),
         (
             {"catalogs": {"lake": {"type": "rest", "uri": "http://rest:8181", "storage": {"type": "s3"}}}},
-            {"pyiceberg[pyarrow]>=0.11"},
+            {"pyiceberg[pyarrow,pyiceberg-core]>=0.11"},
         ),
         (
             {"catalogs": {"lake": {"type": "rest", "uri": "http://rest:8181", "storage": {"type": "gcs"}}}},
-            {"pyiceberg[gcsfs,pyarrow]>=0.11"},
+            {"pyiceberg[gcsfs,pyarrow,pyiceberg-core]>=0.11"},
         ),
     ],
 )

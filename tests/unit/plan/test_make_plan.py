@@ -12,7 +12,7 @@ import pytest
 from floe_images.errors import UsageError
 from floe_images.plan.layers import BIG_WHEEL, PLATFORM_BUCKETS, SHARED_BUCKETS, bucket
 from floe_images.plan.make import BuildOptions, make_plan
-from floe_images.plan.model import DebPart, FilesPart, Plan, PlannedFile, TreePart, WheelPart
+from floe_images.plan.model import DebPart, FilesPart, ManifestPart, Plan, PlannedFile, TreePart, WheelPart
 from tests.support.plans import SNAPSHOT, lock, spec, wheel
 from tests.support.wheels import AMD64, ARM64
 
@@ -49,6 +49,8 @@ def described(made: Plan) -> dict[str, object]:
             return " ".join([f"files {part.name}", *(links or [file.path for file in part.files][:2])])
         if isinstance(part, TreePart):
             return f"tree {part.source} at {part.place}"
+        if isinstance(part, ManifestPart):
+            return f"manifest of {' '.join(part.targets)} by {' '.join(part.packages)} at {part.place}"
         return type(part).__name__
 
     return {
@@ -81,7 +83,7 @@ def test_what_serves_every_platform_is_planned_the_same_for_all() -> None:
     )
     assert len(set(names)) == len(names)
     assert names[:2] == ["system", "python"]
-    assert names[-3:] == ["runtime", "data", "project"]
+    assert names[-4:] == ["runtime", "data", "project", "manifest"]
 
 
 def test_every_locked_thing_is_in_exactly_one_layer() -> None:
@@ -112,7 +114,18 @@ def test_two_hundred_packages_stay_far_below_the_classic_stores_limit() -> None:
     wheels = [wheel(f"any-{number}") for number in range(150)] + [wheel(f"own-{n}", native=BOTH) for n in range(50)]
     wheels += [wheel(f"big-{number}", size=BIG_WHEEL, native=BOTH) for number in range(17)]
     made = make_plan(spec(), lock(*wheels, data=True), options=BuildOptions(), rendered=RENDERED)
-    assert len(made.images[0].layers) == 2 + 17 + SHARED_BUCKETS + PLATFORM_BUCKETS + 3
+    assert len(made.images[0].layers) == 2 + 17 + SHARED_BUCKETS + PLATFORM_BUCKETS + 4
+
+
+def test_the_manifest_is_made_by_dbt_its_adapters_and_what_the_project_adds_for_every_platform_of_the_lock() -> None:
+    made = plan(BuildOptions(platforms=(ARM64,), epoch=7), python_packages=["dbt_plugin[x]>=1 ; python_version > '3'"])
+    (part,) = made.images[0].layers[-1].parts
+    assert isinstance(part, ManifestPart)
+    assert (part.targets, part.transforms, part.epoch) == (("dev",), ("project/transform",), 7)
+    assert part.packages == ("dbt-core", "dbt-duckdb", "dbt-plugin")
+    here = made.workshop(AMD64)
+    assert here
+    assert (here.platform, here.layers[-1], made.workshop(None)) == (AMD64, made.images[0].layers[-1], None)
 
 
 def test_a_debug_image_differs_in_name_and_its_topmost_layer_only() -> None:
@@ -136,7 +149,9 @@ def test_options() -> None:
     assert (made.epoch, made.bytecode, made.max_size) == (0, False, 2_000_000_000)
     assert said["org.opencontainers.image.created"] == "1970-01-01T00:00:00Z"
     assert said["org.opencontainers.image.source"] == "https://example.org/x"
-    assert (said["org.opencontainers.image.revision"], said["floe.bytecode"]) == ("abc", "none")
+    assert said["org.opencontainers.image.revision"] == "abc"
+    assert (said["floe.bytecode"], said["floe.manifests"]) == ("none", "none")
+    assert (made.images[0].layers[-1].name, made.workshop(AMD64)) == ("project", None)
     assert dict(made.images[0].config.labels) == said
     assert plan().epoch == SNAPSHOT
 

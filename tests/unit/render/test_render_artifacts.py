@@ -88,7 +88,7 @@ def test_what_the_runtime_gets_to_know() -> None:
     assert artifacts.duckdb == DuckDBArtifact(
         version="1.5.5", directory="duckdb", extensions=("httpfs", "avro", "iceberg")
     )
-    assert artifacts.versions == (("dbt-core", "1.11.16"), ("dbt-duckdb", "1.11.1"), ("duckdb", "1.5.5"))
+    assert artifacts.versions == Settings((("dbt-core", "1.11.16"), ("dbt-duckdb", "1.11.1"), ("duckdb", "1.5.5")))
 
 
 def test_the_bytes_are_read_back_and_depend_on_nothing_but_what_runs() -> None:
@@ -101,11 +101,21 @@ def test_the_bytes_are_read_back_and_depend_on_nothing_but_what_runs() -> None:
 
 
 def test_dagster_is_silent_and_writes_only_into_the_state_volume() -> None:
-    settings = yaml.safe_load(render_dagster(state="/var/lib/floe/dagster"))
+    settings = yaml.safe_load(render_dagster(metadata="sqlite"))
     assert settings["telemetry"] == {"enabled": False}
-    places = {
-        settings["storage"]["sqlite"]["base_dir"],
-        settings["local_artifact_storage"]["config"]["base_dir"],
-    }
+    assert settings["storage"] == {"sqlite": {"base_dir": {"env": "FLOE_DAGSTER_STATE"}}}
+    assert settings["local_artifact_storage"]["config"] == {"base_dir": {"env": "FLOE_DAGSTER_STATE"}}
     assert settings["compute_logs"]["class"] == "NoOpComputeLogManager"
-    assert places == {f"/var/lib/floe/dagster{rest}" for rest in ("/storage", "")}
+
+
+def test_pools_hold_one_run() -> None:
+    settings = yaml.safe_load(render_dagster(metadata="sqlite"))
+    assert settings["concurrency"] == {"pools": {"default_limit": 1, "granularity": "run"}}
+
+
+def test_dagsters_postgres_is_named_by_variables_only() -> None:
+    settings = yaml.safe_load(render_dagster(metadata="postgres"))
+    assert list(settings["storage"]) == ["postgres"]
+    named = settings["storage"]["postgres"]["postgres_db"]
+    assert set(named) == {"hostname", "port", "username", "password", "db_name"}
+    assert all(set(value) == {"env"} for value in named.values())

@@ -10,6 +10,8 @@ from floe_images.artifacts.codec import encode
 from floe_images.artifacts.model import (
     CompiledArtifacts,
     DataArtifact,
+    ObservabilityArtifact,
+    OrchestrationArtifact,
     Settings,
     TargetArtifact,
     TransformArtifact,
@@ -30,12 +32,15 @@ def inside(tmp_path: Path) -> dict[str, str]:
         transforms=(TransformArtifact(type="dbt", path="project/transform"),),
         data=(DataArtifact(name="flights", path="data/flights.csv"),),
         duckdb=None,
-        versions=(),
+        orchestration=OrchestrationArtifact(metadata=Settings((("type", "sqlite"),)), schedules=(), sensors=()),
+        observability=ObservabilityArtifact(traces=None, lineage=None),
+        versions=Settings(),
     )
-    for folder in ("project/transform", "data", "state", "scratch"):
+    for folder in ("project/transform", "data", "dagster", "state", "scratch"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "artifacts.json").write_bytes(encode(artifacts))
     (tmp_path / "project/transform/dbt_project.yml").write_text("name: flights\n")
+    (tmp_path / "dagster/dagster.yaml").write_text("telemetry: {enabled: false}\n")
     (tmp_path / "data/flights.csv").write_text("a\n")
     return {
         "FLOE_HOME": str(tmp_path),

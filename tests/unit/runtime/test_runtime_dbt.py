@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from floe_images.runtime.dbt import environment, run_dbt
+from floe_images.runtime.dbt.prepare import environment
+from floe_images.runtime.dbt.role import run_dbt
 from floe_images.runtime.places import Places
 
 
 def test_dbt_writes_under_scratch_and_telemetry_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DO_NOT_TRACK", "0")
-    for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_USE_COLORS"):
+    for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH"):
         monkeypatch.delenv(name, raising=False)
     places = Places.of({"TMPDIR": "/scratch"})
     assert environment(places, project=Path("/p"), profiles=Path("/scratch/x"), target="dev") == {
@@ -25,8 +26,9 @@ def test_dbt_writes_under_scratch_and_telemetry_is_off(monkeypatch: pytest.Monke
         "DBT_LOG_PATH": "/scratch/dbt/logs",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
+        "SNOWFLAKE_DISABLE_MINICORE": "true",
+        "SF_TELEMETRY_DISABLE_CONNECTION_SHAPE": "true",
         "FLOE_DATA_DIR": "/opt/floe/data",
-        "DBT_USE_COLORS": "false",  # pytest's output is no terminal
     }
 
 

@@ -14,7 +14,7 @@ import floe_images
 from floe_images.artifacts.codec import decode
 from floe_images.artifacts.model import CompiledArtifacts
 from floe_images.errors import UsageError
-from floe_images.runtime.dbt import choose_target
+from floe_images.runtime.dbt.role import choose_target
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,27 @@ def _run(carried: Path, arguments: list[str], environ: dict[str, str]) -> subpro
         (["--version"], 0, f"floe-runtime {floe_images.__version__}\n", ""),
         (["check", "--quick"], 0, "ok: flights, target dev\n", ""),
         (["check", "--deep"], 2, "", "error: check takes no argument but --quick\n"),
-        (["webserver"], 4, "", "error: the role webserver is not available yet\nhint: dbt and check are\n"),
-        (["sh"], 2, "", "error: unknown role 'sh'\nhint: the roles are dbt and check\n"),
+        (
+            ["sh"],
+            2,
+            "",
+            "error: unknown role 'sh'\n"
+            "hint: the roles are webserver, daemon, code-server, dev, run, dbt, catalog, maintain, check, doctor\n",
+        ),
+        (
+            ["webserver", "--port", "http"],
+            2,
+            "",
+            "error: floe-runtime webserver: argument --port: 'http' is no port: it is a number from 1 to 65535\n"
+            "hint: floe-runtime webserver --help\n",
+        ),
+        (
+            ["daemon", "--code-server", "code"],
+            2,
+            "",
+            "error: floe-runtime daemon: argument --code-server: 'code' is no HOST:PORT\n"
+            "hint: floe-runtime daemon --help\n",
+        ),
         (
             ["dbt", "build", "--profiles-dir=x"],
             2,
@@ -85,8 +104,8 @@ def test_without_dbt_one_line_says_so_and_no_profile_is_left(
     assert ignored == (
         f"floe-runtime: {tmp_path}/project/transform/profiles.yml is not read: the profile comes from floe.yaml"
     )
-    assert error == "error: dbt cannot be imported: No module named 'dbt'"
-    assert hint == "hint: adapters in floe.yaml bring dbt"
+    assert error == "error: the dbt adapter duckdb is not installed here"
+    assert hint == "hint: add duckdb to adapters in floe.yaml, then run floe lock and floe build"
     assert list((tmp_path / "scratch").iterdir()) == []
 
 

@@ -10,13 +10,15 @@ import pytest
 from floe_images.artifacts.model import (
     CompiledArtifacts,
     DuckDBArtifact,
+    ObservabilityArtifact,
+    OrchestrationArtifact,
     Reference,
     Setting,
     Settings,
     TargetArtifact,
     TransformArtifact,
 )
-from floe_images.errors import NotAvailableYetError, ProjectError
+from floe_images.errors import ProjectError
 from floe_images.runtime.places import Places
 from floe_images.runtime.profile import Profile, make_profile
 
@@ -35,7 +37,9 @@ def _profile(
         transforms=(TransformArtifact(type="dbt", path="project/transform"),),
         data=(),
         duckdb=DuckDBArtifact(version="1.5.5", directory="duckdb", extensions=("httpfs",)),
-        versions=(),
+        orchestration=OrchestrationArtifact(metadata=Settings((("type", "sqlite"),)), schedules=(), sensors=()),
+        observability=ObservabilityArtifact(traces=None, lineage=None),
+        versions=Settings(),
     )
     places = Places.of({"FLOE_SECRETS_DIR": str(folder), **environ})
     return make_profile(artifacts, target, places=places, environ=environ, memory=memory)
@@ -107,13 +111,13 @@ def test_a_file_wins_over_a_variable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "hint"),
     [
-        (Reference(kind="secret", name="pw"), "mount it as the file {folder}/pw"),
-        (Reference(kind="env", name="pw"), "mount it as the file {folder}/pw or set the variable pw"),
+        (Reference(kind="secret", name="pw"), "put it into the file {folder}/pw"),
+        (Reference(kind="env", name="pw"), "put it into the file {folder}/pw or set the variable pw"),
     ],
 )
 def test_what_is_missing_is_named_with_its_setting(tmp_path: Path, reference: Reference, hint: str) -> None:
-    with pytest.raises(ProjectError, match=r"targets\.t\.auth\.password needs the (secret|value) pw") as caught:
-        _profile(tmp_path, "postgres", {"auth": Settings((("password", reference),))}, {})
+    with pytest.raises(ProjectError, match=r"targets\.t\.password needs the (secret|value) pw") as caught:
+        _profile(tmp_path, "postgres", {"password": reference}, {})
     assert caught.value.hint == hint.format(folder=tmp_path)
 
 
@@ -135,5 +139,5 @@ def test_a_template_in_a_plain_setting_is_not_handed_to_dbt(tmp_path: Path) -> N
 
 
 def test_an_adapter_without_a_profile_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NotAvailableYetError, match="snowflake is not available yet"):
-        _profile(tmp_path, "snowflake", {"account": "a"}, {})
+    with pytest.raises(ProjectError, match="cannot make a dbt profile for the adapter sqlite"):
+        _profile(tmp_path, "sqlite", {"path": "a"}, {})

@@ -16,6 +16,11 @@ from floe_images.spec.clock import check_cron, check_timezone, parse_duration
         "@daily",
         "0 0 * FEB Mon-FRI",
         "5/10 * * * *",
+        "0 0 29 2 *",
+        "0 0 30 2 mon",
+        "0 0 31 feb,mar *",
+        "0 0 28-31 2 *",
+        "0 0 31 */6 *",
     ],
 )
 def test_cron_lines(line: str) -> None:
@@ -39,6 +44,9 @@ def test_cron_lines(line: str) -> None:
         ("*/0 * * * *", "minute"),
         ("1, * * * *", "minute"),
         ("٣ * * * *", "minute"),
+        ("0 0 30 2 *", "never comes"),
+        ("0 0 31 feb,APR-JUN/2,11 *", "never comes"),
+        ("0 0 30/5 2 *", "never comes"),
     ],
 )
 def test_what_is_no_cron_line(line: str, says: str) -> None:

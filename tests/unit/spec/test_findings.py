@@ -4,29 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from floe_images.spec.load import check_text
-
-GOOD = """\
-version: "1.0"
-name: flights
-image: {python: "3.11"}
-adapters: [duckdb]
-targets:
-  dev: {adapter: duckdb, path: /var/lib/floe/f.duckdb}
-default_target: dev
-transforms: [{type: dbt, path: transform}]
-"""
-
-
-def findings_of(text: str | bytes) -> list[str]:
-    loaded, findings = check_text(text.encode() if isinstance(text, str) else text)
-    assert (loaded is None) == bool(findings)
-    return [finding.render("floe.yaml") for finding in findings]
-
-
-def replaced(old: str, new: str) -> str:
-    assert GOOD.count(old) == 1
-    return GOOD.replace(old, new)
+from tests.support.findings import GOOD, findings_of, replaced
 
 
 def test_the_good_one_has_no_findings() -> None:
@@ -58,7 +36,7 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
         '{python: "3.11", mirrors: {zzz: 1}}',
         [
             "floe.yaml:3:35: image.mirrors.zzz: is not a key here "
-            "(one of: python, debian, debian_security, snapshot, ca_certificates)"
+            "(one of: python, debian, debian_security, snapshot, registries, ca_certificates)"
         ],
     ),
     "unknown key in a target": (
@@ -204,6 +182,59 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
             "is not an IANA time zone such as America/New_York or UTC",
         ],
     ),
+    "catalog of a target not there": (
+        "{adapter: duckdb, path: /var/lib/floe/f.duckdb}",
+        "{adapter: duckdb, path: /var/lib/floe/f.duckdb, schema: shop, catalog: lake}",
+        ["floe.yaml:6:79: targets.dev.catalog: is not one of catalogs"],
+    ),
+    "catalog with DuckDB's own schema": (
+        "{adapter: duckdb, path: /var/lib/floe/f.duckdb}",
+        "{adapter: duckdb, path: /var/lib/floe/f.duckdb, catalog: lake}\n"
+        "catalogs: {lake: {type: local, warehouse: /var/lib/floe/lake}}",
+        [
+            "floe.yaml:6:65: targets.dev.catalog: needs another schema than main, which is DuckDB's own "
+            "(give the target a schema: the Iceberg namespace of its tables)"
+        ],
+    ),
+    "catalog of the file's name": (
+        "{adapter: duckdb, path: /var/lib/floe/f.duckdb}",
+        "{adapter: duckdb, path: /var/lib/floe/lake.duckdb, schema: shop, catalog: lake}\n"
+        "catalogs: {lake: {type: local, warehouse: /var/lib/floe/lake}}",
+        [
+            "floe.yaml:6:82: targets.dev.catalog: has the name of a database of DuckDB's, which the file's name gives "
+            "(rename the catalog, or the target's file)"
+        ],
+    ),
+    "exports": (
+        "default_target: dev",
+        "default_target: dev\n"
+        "exports:\n"
+        "  - {model: a, catalog: lake, namespace: b}\n"
+        "  - {model: x, catalog: no, namespace: b}\n"
+        "  - {model: c, catalog: lake, namespace: b, table: a, partition_by: [week(d)]}\n"
+        "catalogs: {lake: {type: local, warehouse: /var/lib/floe/lake}}",
+        [
+            "floe.yaml:10:25: exports[1].catalog: is not one of catalogs (one of: lake)",
+            "floe.yaml:11:5: exports[2]: writes the same table as exports[0] (give one of the two another table)",
+            "floe.yaml:11:70: exports[2].partition_by[0]: must be a column, year(c), month(c), day(c), hour(c), "
+            "bucket(16, c) or truncate(10, c)",
+        ],
+    ),
+    "maintenance": (
+        "default_target: dev",
+        "default_target: dev\n"
+        "orchestration:\n"
+        "  schedules: [{name: maintenance, cron: '@daily'}]\n"
+        "  maintenance: {cron: '@daily', catalogs: [no], orphans: 3h}",
+        [
+            "floe.yaml:9:22: orchestration.schedules[0].name: is the name of the schedule of "
+            "orchestration.maintenance (give it another)",
+            "floe.yaml:10:16: orchestration.maintenance: has nothing to look after "
+            "(name Iceberg catalogs in catalogs, or leave it out)",
+            "floe.yaml:10:44: orchestration.maintenance.catalogs[0]: is not one of catalogs",
+            "floe.yaml:10:58: orchestration.maintenance.orphans: must be at least 86400",
+        ],
+    ),
     "sensor after an unknown schedule": (
         "default_target: dev",
         "default_target: dev\n"
@@ -226,6 +257,21 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
             "floe.yaml:8:48: data[0].place: must lie under /opt/floe/data",
             "floe.yaml:8:69: data[1].name: is the same as data[0] (keep one of the two)",
         ],
+    ),
+    "data from outside of the package": (
+        "default_target: dev",
+        "default_target: dev\n"
+        "data: [{name: a, package: p, member: ../../x, place: a}, {name: b, package: p, member: /abs, place: b},\n"
+        "  {name: c, package: p, member: x.zip!../y, place: c}, {name: d, package: p, member: x.zip!, place: d}]",
+        [
+            f"floe.yaml:{at}: data[{index}].member: must be a path in the package's file, relative and without . and .."
+            for index, at in enumerate(("8:38", "8:88", "9:33", "9:86"))
+        ],
+    ),
+    "a time that never comes": (
+        "default_target: dev",
+        'default_target: dev\norchestration: {schedules: [{name: n, cron: "0 0 30 2 *"}]}',
+        ["floe.yaml:8:45: orchestration.schedules[0].cron: never comes: no such month has that day"],
     ),
     "credentials in an address": (
         '{python: "3.11"}',
@@ -313,7 +359,7 @@ DOCUMENTS: dict[str, tuple[str | bytes, list[str]]] = {
         '"\\e[31mred": 1\n' + GOOD,
         [
             'floe.yaml:1:1: "\\x1b[31mred": is not a key here (one of: version, name, image, adapters, targets, '
-            "default_target, catalogs, transforms, data, orchestration, observability)"
+            "default_target, catalogs, services, transforms, exports, data, orchestration, observability)"
         ],
     ),
 }
@@ -345,91 +391,3 @@ def test_all_findings_come_at_once_and_from_the_top_down() -> None:
         "floe.yaml:8:14",
         "floe.yaml:8:26",
     ]
-
-
-CANARY = "hunter2canary"
-PLACES = {
-    "password": "password: hunter2canary",
-    "password in a mapping": "password: {hunter2canary: x}",
-    "password of two": "password: {env: A, secret: hunter2canary}",
-    "env that is none": "password: {env: 'hunter2canary!'}",
-    "secret that is none": "password: {secret: '!hunter2canary'}",
-    "a list": "password: [hunter2canary]",
-    "a port": "port: hunter2canary",
-    "a word": "sslmode: hunter2canary",
-    "a typo": "pasword: hunter2canary",
-    "an alias": "password: *hunter2canary",
-    "a tag": "password: !hunter2canary x",
-    "an anchor": "password: &hunter2canary x",
-    "not closed": "password: 'hunter2canary",
-    "two colons": "password: x: hunter2canary",
-    "a percent": "password: %hunter2canary",
-    "a number of threads": "threads: hunter2canary",
-}
-
-
-@pytest.mark.parametrize("line", PLACES.values(), ids=list(PLACES))
-def test_a_plaintext_secret_is_a_finding_and_is_never_repeated(line: str) -> None:
-    text = f"{GOOD}catalogs: {{}}\n".replace("  dev:", f"  pg:\n    adapter: postgres\n    {line}\n  dev:")
-    found = findings_of(text)
-    assert found
-    assert CANARY not in "\n".join(found)
-
-
-WRONG_PLACES = ['"1.0"', "flights", '"3.11"', "[duckdb]", "/var/lib/floe/f.duckdb", "default_target: dev"]
-
-
-@pytest.mark.parametrize("old", WRONG_PLACES)
-def test_a_secret_in_a_wrong_place_is_not_repeated(old: str) -> None:
-    before, _, value = old.rpartition(": ")
-    key = f"{before}: " if before else ""
-    for wrong in (f'"{CANARY}!"', f'["{CANARY}!"]', f'{{x: "{CANARY}!"}}'):
-        found = findings_of(replaced(old, key + wrong + ("}" if value.endswith("}") else "")))
-        assert found
-        assert CANARY not in "\n".join(found)
-
-
-HOSTS = "must be a host name or an IP address alone, without scheme, user, port or path"
-LIKE_HOSTS = {
-    "targets.pg.host": "targets: {pg: {adapter: postgres, user: u, database: d, host: HOST}}",
-    "targets.rs.host": (
-        "targets: {rs: {adapter: redshift, user: u, database: d, schema: s, auth: {method: iam}, host: HOST}}"
-    ),
-    "targets.db.host": (
-        "targets: {db: {adapter: databricks, http_path: /x, schema: s, auth: {method: token, token: {env: T}}, "
-        "host: HOST}}"
-    ),
-    "targets.sf.account": (
-        "targets: {sf: {adapter: snowflake, user: u, warehouse: w, database: d, schema: s, "
-        "auth: {method: password, password: {env: P}}, account: HOST}}"
-    ),
-    "orchestration.metadata.host": "orchestration: {metadata: {type: postgres, user: u, database: d, host: HOST}}",
-}
-
-
-def about(path: str, line: str) -> list[str]:
-    found = check_text(f'version: "1.0"\nname: x\n{line}\n'.encode())[1]
-    assert CANARY not in "\n".join(finding.render("floe.yaml") for finding in found)
-    return [finding.message for finding in found if finding.path == path]
-
-
-@pytest.mark.parametrize("path", LIKE_HOSTS)
-@pytest.mark.parametrize(
-    "host",
-    [f"u:{CANARY}@h", f"{CANARY}@h", f"h/{CANARY}", "h:5432", "https://h", "a..b", "h,i", "-h", "1::2::3", "h h"],
-)
-def test_a_host_is_a_host_and_nothing_else(path: str, host: str) -> None:
-    assert about(path, LIKE_HOSTS[path].replace("HOST", f'"{host}"')) == [HOSTS]
-
-
-@pytest.mark.parametrize("path", LIKE_HOSTS)
-@pytest.mark.parametrize("host", ["db", "my_db-1", "db.example.org.", "10.0.0.1", "::1", "fe80::1"])
-def test_a_host_name_or_address_is_taken(path: str, host: str) -> None:
-    assert about(path, LIKE_HOSTS[path].replace("HOST", f'"{host}"')) == []
-    assert about(path, LIKE_HOSTS[path].replace("HOST", "{env: PGHOST}")) == []
-
-
-@pytest.mark.parametrize("key", ["host", "database", "user"])
-def test_no_plain_setting_carries_a_password_in_an_address(key: str) -> None:
-    line = f'targets: {{pg: {{adapter: postgres, {key}: "postgres://u:{CANARY}@h/db"}}}}'
-    assert about(f"targets.pg.{key}", line) == ["an address may not carry a user name and a password"]

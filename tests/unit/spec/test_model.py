@@ -79,6 +79,7 @@ def test_every_part_is_read() -> None:
     assert dump(spec)["orchestration"]["sensors"][1]["interval"] == 300
     assert dump(spec)["orchestration"]["sensors"][2]["max_age"] == 21_600
     assert dump(spec)["targets"]["duck"] == {
+        "catalog": None,
         "threads": 2,
         "adapter": "duckdb",
         "path": "/var/lib/floe/a.duckdb",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from floe_images.engine.assemble import collide
 from floe_images.engine.assemble.collide import CollisionRule, collision_rules, decide, exclusions
 from floe_images.engine.store import Store
 from floe_images.errors import CollisionError
@@ -103,6 +104,56 @@ def test_exclusions_of_a_plan_and_the_memo_give_the_same(tmp_path: Path) -> None
     assert first.of("alpha", None) == frozenset()
     for path in files.values():
         path.unlink()
+    assert exclusions(plan, files=files, store=store) == first
+
+
+def test_the_memo_is_under_every_wheels_hash_and_under_the_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was decided comes back without deciding, and never for another plan or other rules."""
+    decided: list[set[str]] = []
+    monkeypatch.setattr(
+        collide, "decide", lambda facts, rules=None: decided.append(set(facts)) or decide(facts, rules) or {}
+    )
+    store = Store(tmp_path / "cache")
+
+    def left(content: bytes, **more: bytes) -> frozenset[str]:
+        wheels = {
+            "alpha": {None: wheel_bytes("alpha", files={"ns/x.py": b"1\n"})},
+            "beta": {None: wheel_bytes("beta", files={"ns/y.py": content, **more})},
+        }
+        plan, files = _plan(tmp_path, wheels)
+        return exclusions(plan, files=files, store=store).of("beta", None)
+
+    assert left(b"2\n") == left(b"2\n") == frozenset()
+    assert len(decided) == 2  # once a platform, the second time not at all
+    assert left(b"3\n", **{"ns/x.py": b"1\n"}) == {f"{SITE}/ns/x.py"}
+    assert len(decided) == 4
+    rules = (CollisionRule(path="ns/x.py", owner="beta", reason="…"),)
+    monkeypatch.setattr(collide, "collision_rules", lambda: rules)
+    left(b"3\n", **{"ns/x.py": b"1\n"})
+    assert len(decided) == 6
+    monkeypatch.setattr(collide, "WHEEL_RULES", "another")
+    left(b"3\n", **{"ns/x.py": b"1\n"})
+    assert len(decided) == 8
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b'{"sha256": "0", "value": [["beta", null, ["evil"]]]}', None])
+def test_a_damaged_memo_is_as_none(tmp_path: Path, damage: bytes | None) -> None:
+    """None: a memo that is sealed, but holds something else."""
+    same = {"ns/x.py": b"1\n"}
+    plan, files = _plan(
+        tmp_path,
+        {"alpha": {None: wheel_bytes("alpha", files=same)}, "beta": {None: wheel_bytes("beta", files=same)}},
+    )
+    store = Store(tmp_path / "cache")
+    first = exclusions(plan, files=files, store=store)
+    assert first.paths == {("beta", None): {f"{SITE}/ns/x.py"}}
+    for memo in (tmp_path / "cache" / "memo").iterdir():
+        if damage is None:
+            store.note(memo.stem, [["beta", "no/platform", 1]])
+        else:
+            memo.write_bytes(damage)
     assert exclusions(plan, files=files, store=store) == first
 
 

@@ -198,3 +198,27 @@ def test_an_error_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DiskError, match=r"^p/models/a\.sql: Permission denied$"):
         read_tree(root, where="p", base=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "file"),
+    [
+        ('model-paths: [models, "/somewhere"]', "dbt_project.yml"),
+        ("seed-paths: ../outside", "dbt_project.yml"),
+        ('macro-paths: ["a/../../b"]', "dbt_project.yml"),
+        ("docs-paths: ['~/notes']", "dbt_project.yml"),
+        ("test-paths: [\"{{ env_var('ELSEWHERE') }}\"]", "dbt_project.yml"),
+        ("packages-install-path: /packages", "dbt_project.yml"),
+        ("model-paths: [../../x]", "dbt_packages/one/dbt_project.yml"),
+    ],
+)
+def test_dbt_may_not_read_what_is_outside_of_the_project(tmp_path: Path, settings: str, file: str) -> None:
+    root = project(tmp_path / "p", **{file: f"name: demo\n{settings}\n"})
+    with pytest.raises(ProjectError, match="leads out of the project") as caught:
+        read_tree(root, where="p", base=tmp_path)
+    assert caught.value.where == f"p/{file}"
+
+
+def test_folders_of_the_project_and_where_dbt_writes_are_its_own_affair(tmp_path: Path) -> None:
+    text = "name: demo\nmodel-paths: [models, more/models]\ntarget-path: \"{{ env_var('T', 'target') }}\"\n"
+    assert len(read_tree(project(tmp_path / "p", **{"dbt_project.yml": text}), where="p", base=tmp_path).files) == 1

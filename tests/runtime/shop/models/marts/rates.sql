@@ -1,0 +1,1 @@
+select currency, rate from {{ source('bank', 'rates') }}

@@ -88,6 +88,9 @@ def test_four_that_start_at_once_on_an_empty_database(server: Postgres, home: Ho
 
 def test_tables_of_an_older_dagster_are_brought_up_to_date(server: Postgres, home: Home) -> None:
     """As before Dagster's migration 048, the last one that changes something in PostgreSQL."""
+    first = home.floe("run", "--select", "quick")  # whose tables are made by it, where no test made them before
+    assert first.returncode == 0, first.stderr
+    ((_, runs),) = server.psql(FACTS)
     (newest,) = server.psql("select version_num from alembic_version")
     server.psql("alter table concurrency_limits drop column using_default_limit")
     server.psql("update alembic_version set version_num = '6b7fb194ff9c'")
@@ -101,7 +104,7 @@ def test_tables_of_an_older_dagster_are_brought_up_to_date(server: Postgres, hom
         " and column_name = 'using_default_limit'"
     ) == [("1",)]
     assert server.psql(f"select value from kvs where key = '{_MADE_BY}'") != [("1.8.0",)]
-    assert server.psql(FACTS) == [("SUCCESS", "3")]
+    assert server.psql(FACTS) == [("SUCCESS", str(int(runs) + 1))]
 
 
 def test_a_wrong_password_is_one_line(server: Postgres, home: Home) -> None:

@@ -37,5 +37,5 @@ if [ "$what" = acceptance ]; then
     pytest --quiet -m acceptance --durations 20
 else
     echo "== dbt and Dagster for real, on engines, and behind mirrors"
-    pytest --quiet --numprocesses 2 --dist loadfile --ignore tests/unit -m "not acceptance" --durations 20
+    pytest --quiet --numprocesses 2 --dist loadgroup --ignore tests/unit -m "not acceptance" --durations 20
 fi

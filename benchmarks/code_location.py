@@ -2,9 +2,10 @@
 
     python benchmarks/code_location.py [--runs 5] [--check]
 
-Measured is the time from the container's start, as the engine notes it, to the line in its log that says that it serves;
-the goal is 5 s. Beside it, in the same image, in turns: Dagster's own code server on dagster-dbt's `@dbt_assets` and
-`DbtCliResource` with the same manifest, which is what a Dagster project by hand has. Figures are medians.
+Measured is the time from the container's start, as the engine notes it, to the line of its log that says that it
+serves; the goal is 5 s. Beside it, in the same image, in turns: Dagster's own code server on dagster-dbt's
+`@dbt_assets` and `DbtCliResource` with the same manifest, which is what a Dagster project by hand has.
+Figures are medians.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ def models(context, dbt: DbtCliResource):
     yield from dbt.cli(["build"], context=context).stream()
 profiles = Path("/tmp/profiles")
 profiles.mkdir()
-(profiles / "profiles.yml").write_text("flights: {target: dev, outputs: {dev: {type: duckdb, path: /tmp/flights.duckdb}}}")
-resource = DbtCliResource(project_dir=str(home / "project" / "transform"), profiles_dir=str(profiles), profile="flights")
+output = "{type: duckdb, path: /tmp/flights.duckdb}"
+(profiles / "profiles.yml").write_text(f"flights: {{target: dev, outputs: {{dev: {output}}}}}")
+project = str(home / "project" / "transform")
+resource = DbtCliResource(project_dir=project, profiles_dir=str(profiles), profile="flights")
 definitions = Definitions(assets=[models], resources={"dbt": resource})
 """
 
@@ -46,7 +49,8 @@ definitions = Definitions(assets=[models], resources={"dbt": resource})
 def seconds(found: TestEngine, image: str, says: str, *arguments: str, flags: tuple[str, ...] = ()) -> float:
     """From the container's start until its log has a line with ``says``. AssertionError where it has none."""
     volume = ("--tmpfs", "/var/lib/floe:mode=1777")
-    container = found.docker("create", *HARDENED, "--user", "12345:0", *volume, *flags, image, *arguments).stdout.strip()
+    created = found.docker("create", *HARDENED, "--user", "12345:0", *volume, *flags, image, *arguments)
+    container = created.stdout.strip()
     try:
         found.docker("start", container)
         follow = ["timeout", str(_PATIENCE), "docker", "logs", "--follow", "--timestamps", container]

@@ -22,6 +22,7 @@ def import_dbt(adapter: str | None) -> None:
             _no_partial_parsing()
     finally:
         gc.freeze()
+        gc.set_threshold(100_000, 50, 100)  # what dbt makes while it reads a project it keeps, too
         gc.enable()
 
 

@@ -27,6 +27,7 @@ from typing import Any
 from floe_images.artifacts.events import Event, Said
 from floe_images.errors import FloeError, ProjectError, UsageError, disk_error
 from floe_images.runtime.dbt.drivers import added, settle
+from floe_images.runtime.dbt.frugal import import_dbt
 from floe_images.runtime.dbt.outcome import one_line
 from floe_images.runtime.dbt.prebuilt import CLOCK, ENVIRONMENT, HOME, fingerprint
 from floe_images.runtime.dbt.prepare import QUIET, environment, find_project, refuse_cloud, require_adapter, work_folder
@@ -74,6 +75,7 @@ def make_manifest(
         ours = environment(places, project=project, profiles=folder, target=found.name)
         os.environ.update(ours)
         settle(profile)
+        import_dbt(found.adapter)
         seen = dict(os.environ)
         if container is not None:
             there = Places.of(container)

@@ -24,6 +24,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from tests.support.locked import file_lock
+
 ROOT = Path(__file__).parents[2]
 PLATFORMS = ("amd64", "arm64")
 
@@ -35,13 +37,33 @@ class RefusedError(Exception):
 @cache
 def tools() -> Path:
     """The folder of the tools, installed if need be."""
+    module = _installer()
+    found: Path = module.install(module.default_folder())
+    return found
+
+
+@cache
+def faketime() -> Path:
+    """Debian's libfaketime, a library to be loaded before others: programs then see the time of FAKETIME."""
+    module = _installer()
+    folder: Path = module.default_folder().parent / "faketime"
+    with file_lock(folder / "lock"):
+        if not (folder / "ready").exists():
+            module.unpack(folder, ("libfaketime",))
+            (folder / "ready").touch()
+    (library,) = (folder / "root").rglob("libfaketime.so.1")
+    return library
+
+
+@cache
+def _installer() -> Any:
+    """scripts/outside/install.py as a module."""
     spec = importlib.util.spec_from_file_location("floe_outside_install", ROOT / "scripts/outside/install.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: Path = module.install(module.default_folder())
-    return found
+    return module
 
 
 def tool(name: str) -> str:

@@ -17,6 +17,7 @@ from floe_images.runtime.assets.names import PROJECT_TAG
 
 _EVERY = 30.0  # seconds
 _LOG = logging.getLogger("floe")
+_HELD: dict[str, int] = {}  # run → descriptor with the lock, of a run whose operations may be over
 _SAID = "The process of this run has ended without recording how: it was killed, or the machine went down."
 
 
@@ -26,8 +27,18 @@ def lock_folder(state: Path) -> Path:
 
 
 @contextlib.contextmanager
-def alive(folder: Path, run_id: str) -> Iterator[None]:
-    """Hold the run's lock. Where no lock can be made, the run goes on without one: it is only not looked after."""
+def alive(folder: Path, run_id: str, *, whole: bool) -> Iterator[None]:
+    """Hold the run's lock. Where no lock can be made, the run goes on without one: it is only not looked after.
+
+    ``whole``: this process is the run's, and nobody else's. Then the lock is held until the process ends or begins
+    another run, since Dagster records how a run ended after its last operation, if it can; `fail_dead_runs` removes the
+    file. Otherwise (an executor with processes of its own for each step) the lock is the operation's alone.
+    """
+    if run_id in _HELD:
+        yield
+        return
+    while _HELD:  # whatever this process ran before is over
+        os.close(_HELD.popitem()[1])
     file = folder / run_id
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,9 +50,17 @@ def alive(folder: Path, run_id: str) -> Iterator[None]:
         _lock(descriptor)
         yield
     finally:
-        with contextlib.suppress(OSError):
-            file.unlink()
-        os.close(descriptor)
+        if whole:
+            _HELD[run_id] = descriptor
+        else:
+            with contextlib.suppress(OSError):
+                file.unlink()
+            os.close(descriptor)
+
+
+def whole_run(job: Any) -> bool:
+    """Whether ``job`` (Dagster's JobDefinition) runs all of its operations in one process."""
+    return job.executor_def.name in ("in_process", "execute_in_process_executor")
 
 
 def fail_dead_runs(instance: Any, folder: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import dagster
 
 from floe_images.artifacts.events import Event, NodeFinished, RunFinished, Said
-from floe_images.runtime.assets.alive import alive, fail_dead_runs
+from floe_images.runtime.assets.alive import alive, fail_dead_runs, whole_run
 from floe_images.runtime.assets.buildable import buildable
 from floe_images.runtime.assets.columns import ColumnOrigins
 from floe_images.runtime.assets.graph import DbtGraph
@@ -73,7 +73,8 @@ def transform_assets(graph: DbtGraph, world: World) -> dagster.AssetsDefinition:
         if any(context.run.tags.get(name) != value for name, value in tags.items()):
             context.instance.add_run_tags(context.run.run_id, tags)
         fail_dead_runs(context.instance, world.locks)
-        with alive(world.locks, request.run_id), _interrupts(), contextlib.closing(world.run(request)) as events:
+        lock = alive(world.locks, request.run_id, whole=whole_run(context.job_def))
+        with lock, _interrupts(), contextlib.closing(world.run(request)) as events:
             columns = world.columns(graph, request.target)
             for event in events:
                 yield from _record(context, graph, event, chosen, tests, target=request.target, columns=columns)

@@ -14,7 +14,7 @@ from typing import Any
 import dagster
 
 from floe_images.artifacts.model import MaintenanceArtifact, ScheduleArtifact
-from floe_images.runtime.assets.alive import alive, fail_dead_runs
+from floe_images.runtime.assets.alive import alive, fail_dead_runs, whole_run
 from floe_images.runtime.assets.jobs import Job
 from floe_images.runtime.assets.names import MAINTENANCE, MAINTENANCE_TAG, PROJECT_TAG
 from floe_images.runtime.assets.schedules import make_schedule
@@ -28,7 +28,7 @@ def maintenance_job(wanted: MaintenanceArtifact, *, project: str, locks: Path) -
 
     def compute(context: dagster.OpExecutionContext) -> None:
         fail_dead_runs(context.instance, locks)
-        with alive(locks, context.run_id):
+        with alive(locks, context.run_id, whole=whole_run(context.job_def)):
             tables = _maintain(context, maintain_arguments(wanted, dry_run=context.op_config["dry_run"]))
         context.add_output_metadata(
             {

@@ -126,6 +126,33 @@ def test_a_wrong_password_is_one_line(server: Postgres, home: Home) -> None:
         )
 
 
+def test_a_webserver_answers_at_once_when_postgres_is_back(server: Postgres, home: Home) -> None:
+    """Each of Dagster's storages has connections of its own, which were closed under it."""
+    port = free_port()
+    ui = Ui(port)
+    questions = (
+        "{runsOrError {... on Runs {results {runId}}}}",
+        "{assetsLatestInfo(assetKeys: [{path: [\"quick\"]}]) {latestMaterialization {runId}}}",
+        "{instance {daemonHealth {allDaemonStatuses {healthy}}}}",
+        "{instance {concurrencyLimits {concurrencyKey}}}",
+    )
+    with serving(home, "webserver", "--port", str(port)) as webserver:
+        ui.wait(webserver)
+        before = [ui.ask(each) for each in questions]
+        with stopped(server):
+            pass
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                server.psql("select 1")
+                break
+            except AssertionError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        assert [ui.ask(each) for each in questions] == before
+        assert webserver.end()[0] == 0
+
+
 @pytest.mark.acceptance  # it is away for half a minute
 def test_servers_whose_postgres_is_stopped_and_started_again(server: Postgres, home: Home) -> None:
     """Each says so on one line, goes on, and says so; then it runs what it is asked to."""

@@ -13,6 +13,7 @@ from floe_images.runtime.roles.family import Family, code_server, end_with_stdin
 from floe_images.runtime.roles.health import Note, begin_notes, leave_note, reachable
 from floe_images.runtime.roles.start import Start, ignore_signals, listen, start
 from floe_images.runtime.roles.workspace import workspace
+from floe_images.runtime.storage_pool import try_before_use
 
 _LOG = logging.getLogger("floe")
 
@@ -59,6 +60,7 @@ def _serve(here: Start, bound: socket.socket, at: str, family: Family, *, ours: 
 
     host, number = bound.getsockname()[:2]
     wait_for(at, ours=ours)
+    try_before_use()
     with workspace(at, name=here.artifacts.name, version=__version__, places=here.places, web=True) as context:
         app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
         # A browser holds its connection open as long as it likes: it is waited for, but not long.

@@ -122,7 +122,10 @@ def _project_name(name: str | None, folder: Path) -> str:
         name = re.sub("[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")
         name = re.sub("^[0-9-]+", "", name)[:63].strip("-") or "pipeline"
     if len(name) > 63 or re.fullmatch("[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*", name) is None:
-        raise UsageError("a project's name is of lower-case letters and digits, with single _ or - between")
+        raise UsageError(
+            "a project's name is of lower-case letters and digits, with single _ or - between",
+            hint="for example: floe init my-project",
+        )
     return name
 
 
@@ -169,6 +172,8 @@ def _with_schema(files: dict[PurePosixPath, bytes]) -> dict[PurePosixPath, bytes
 
 def _refuse_to_overwrite(folder: Path, files: dict[PurePosixPath, bytes]) -> None:
     taken = [str(path) for path, data in files.items() if _is_taken(folder / path, data)]
+    folders = {parent for path in files for parent in path.parents}
+    taken += sorted(str(path) for path in folders if os.path.lexists(folder / path) and not (folder / path).is_dir())
     if taken:
         hint = "nothing was written; move them away, or choose another --folder"
         raise UsageError(f"these files are there already: {', '.join(taken)}", hint=hint)

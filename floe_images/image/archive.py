@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 import tarfile
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from floe_images.image.words import CONTAINERD_NAME, REF_NAME, Descriptor, Image
 
 _COPIERS = min(2, os.cpu_count() or 1)  # threads; the disk has no more to give
 _CHUNK = 1 << 18
+_ABANDONED_SECONDS = 60  # since another run has written to its temporary file
 
 
 def write_archive(path: Path, image: PackedImage, *, reference: Reference, blob_path: BlobPath) -> None:
@@ -47,7 +49,9 @@ def write_archive(path: Path, image: PackedImage, *, reference: Reference, blob_
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(f".{path.name}.*.tmp"):
-            left.unlink()
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+                    left.unlink()
         with open(temporary, "wb") as stream:
             archive = _Writer(stream)
             archive.put(place.OCI_LAYOUT, place.OCI_LAYOUT_BYTES)

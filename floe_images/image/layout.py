@@ -11,12 +11,13 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from floe_images.errors import UsageError, disk_error
 from floe_images.image import place
 from floe_images.image.build import build_index, index_descriptor
-from floe_images.image.cached import remove_damaged, verified, verify_blob
+from floe_images.image.cached import is_sound, remove_damaged, verified, verify_blob
 from floe_images.image.digest import Digest
 from floe_images.image.packed import PackedImage, PackedLayer
 from floe_images.image.reference import Reference
@@ -24,6 +25,7 @@ from floe_images.image.words import CONTAINERD_NAME, REF_NAME, Annotations, Imag
 
 # Where the stored bytes of a layer lie: digest → an existing file.
 BlobPath = Callable[[Digest], Path]
+_READERS = min(2, os.cpu_count() or 1)  # threads that hash
 
 
 def write_layout(
@@ -37,8 +39,9 @@ def write_layout(
     """Make ``folder`` the layout of ``images`` under one nested index named ``reference``; the index's digest.
 
     ``annotations`` belong to the index. Layers are hard links to ``blob_path``'s files where the file system allows
-    it, else copies; one that an earlier run made is hashed before it enters the folder. Other files in ``folder`` are
-    left alone, and where the write fails, what it placed goes again. Raise UsageError where ``folder`` has ``blobs``
+    it, else copies; all but those that this run has made are hashed, also where they are in the folder already. Other
+    files in ``folder`` are left alone, and where the write fails, what it placed goes again. One write at a time is
+    the caller's to see to. Raise UsageError where ``folder`` has ``blobs``
     or ``index.json`` that are no layout's, WrongHashError for a layer that was damaged in the cache (it is removed),
     DiskError or DiskFullError where it cannot be written.
     """
@@ -56,8 +59,10 @@ def write_layout(
             if _content(path, len(data)) != data:
                 placed.file(path)
                 _replace(path, data, mode=0o444)
-        for digest, layer in layers.items():
-            if not _is_there(folder, layer, blob_path(digest)):
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="layout") as pool:
+            there = list(pool.map(lambda layer: _is_there(folder, layer, blob_path), layers.values()))
+        for (digest, layer), found in zip(layers.items(), there, strict=True):
+            if not found:
                 placed.file(folder / place.blob(digest))
                 _place_blob(folder, layer, blob_path(digest))
         _replace(folder / place.INDEX_JSON, top)
@@ -133,13 +138,19 @@ def _content(path: Path, size: int) -> bytes | None:
         return None
 
 
-def _is_there(folder: Path, layer: PackedLayer, source: Path) -> bool:
-    path = folder / place.blob(Digest.parse(layer.digest))
+def _is_there(folder: Path, layer: PackedLayer, blob_path: BlobPath) -> bool:
+    digest = Digest.parse(layer.digest)
+    path, source = folder / place.blob(digest), blob_path(digest)
     try:
         if path.stat().st_size != layer.size:
             return False
-        # What had to be made anew may have been damaged where it lay, and a link to it with it.
-        return not layer.rebuilt or path.samefile(source)
+        if layer.rebuilt:
+            # What had to be made anew may have been damaged where it lay, and a link to it with it.
+            return path.samefile(source)
+        if path.samefile(source):
+            verify_blob(source, digest)
+            return True
+        return is_sound(path, digest)
     except FileNotFoundError:
         return False
 

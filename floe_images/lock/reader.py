@@ -46,7 +46,7 @@ _REFERENCE = re.compile(r"[A-Za-z0-9\[][][A-Za-z0-9._:/@-]{0,500}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _STEP = r"(?!\.{1,2}(?:[/!]|$))[^/!\\\x00-\x1f\x7f]{1,255}"
 _MEMBER = re.compile(rf"{_STEP}([/!]{_STEP}){{0,40}}")
-_PLACE = re.compile(rf"/?{_STEP}(/{_STEP}){{0,40}}")
+_PLACE = re.compile(rf"/opt/floe/data(/{_STEP}){{1,40}}")  # as floe.yaml's `data` takes them
 
 
 def read_lock(data: bytes, where: str) -> Lock:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from floe_images.engine.alone import alone
 from floe_images.engine.store import Store
 from floe_images.errors import disk_error
 from floe_images.image.archive import write_archive
@@ -50,13 +51,15 @@ def put_out(
     """The layout; one archive a platform in ``output``; with ``load``, the engine's platform in the engine that the
     environment names. To be called inside ``store.in_use()``. Raises DiskError, EngineError, UsageError."""
     progress.phase("write")
-    digest = write_layout(layout, images, reference=reference, annotations=annotations, blob_path=blob_path)
-    archives = _write_archives(reference, images, output, blob_path) if output else ()
-    loaded = None
-    if load:
-        from floe_images.project.load import load_image
+    project = next(folder for folder in layout.absolute().parents if ".floe" not in folder.parts)
+    with alone(project, lambda: progress.note("another floe writes an image of this project; waiting for it")):
+        digest = write_layout(layout, images, reference=reference, annotations=annotations, blob_path=blob_path)
+        archives = _write_archives(reference, images, output, blob_path) if output else ()
+        loaded = None
+        if load:
+            from floe_images.project.load import load_image
 
-        loaded = load_image(reference, images, archives, blob_path=blob_path, store=store, progress=progress)
+            loaded = load_image(reference, images, archives, blob_path=blob_path, store=store, progress=progress)
     return Made(reference=str(reference), digest=digest, layout=layout, images=images, archives=archives, loaded=loaded)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from floe_images.spec.document import Node
 from floe_images.spec.findings import Finding, Path, path_text
+from floe_images.spec.values import DATA_FOLDER
 
 _DUCKDBS_OWN = ("main", "memory", "system", "temp")
 _EXPORTED = ("duckdb", "postgres")
@@ -26,6 +27,7 @@ def cross_check(root: Node, data: dict[str, Any]) -> list[Finding]:
     """``data`` is ``root`` as plain values; parts of a wrong type are passed over, since the model tells of them."""
     return [
         *_duplicates(root, data),
+        *_places(root, data),
         *_targets(root, data),
         *_names_of_targets(root, data),
         *_catalogs_of_targets(root, data),
@@ -44,6 +46,26 @@ def _duplicates(root: Node, data: dict[str, Any]) -> Iterator[Finding]:
             here: Path = (*path, index, key) if isinstance(item, dict) and key else (*path, index)
             if isinstance(value, str) and first.setdefault(value, index) != index:
                 yield _find(root, here, f"is the same as {path_text((*path, first[value]))}", "keep one of the two")
+
+
+def _places(root: Node, data: dict[str, Any]) -> Iterator[Finding]:
+    """What is a file of one entry cannot be a folder of another's, nor its file under another spelling."""
+    texts = [item.get("place") if isinstance(item, dict) else None for item in _list(data.get("data"))]
+    places = [
+        text.removeprefix(f"{DATA_FOLDER}/").strip("/") if isinstance(text, str) and text else None for text in texts
+    ]
+    for index, place in enumerate(places):
+        for other, file in enumerate(places):
+            if place is None or file is None or index == other:
+                continue
+            if place.startswith(f"{file}/"):
+                words = f"lies in {path_text(('data', other, 'place'))}, which is a file"
+            elif place == file and other < index and texts[index] != texts[other]:
+                words = f"is the same as {path_text(('data', other, 'place'))}"
+            else:
+                continue
+            yield _find(root, ("data", index, "place"), words, "choose another place")
+            break
 
 
 def _targets(root: Node, data: dict[str, Any]) -> Iterator[Finding]:

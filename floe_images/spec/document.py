@@ -26,6 +26,7 @@ _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": 
 _LONGEST_NUMBER = 40
 #: What YAML does not allow in a stream (https://yaml.org/spec/1.2.2/, chapter 5.1).
 CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x84\x86-\x9F\uD800-\uDFFF\uFFFE\uFFFF]"
+_SYNTAX = "check quotes, brackets, colons and the indentation around there"
 _OWN = r"['\"](?:<[a-z ]+>|[][{},:?@`%&*!|>-])['\"]"  # what PyYAML quotes of YAML itself
 
 
@@ -68,7 +69,9 @@ def parse(raw: bytes) -> tuple[Node | None, list[Finding]]:
 
 def _decode(raw: bytes) -> str:
     if len(raw) > LARGEST:
-        raise _stop((1, 1), f"is larger than {LARGEST // 1024} KiB")
+        raise _stop(
+            (1, 1), f"is larger than {LARGEST // 1024} KiB", "take out what is no setting: a large one has 10 KiB"
+        )
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise _stop((1, 1), "begins with a byte order mark", "save it as UTF-8 without BOM")
     try:
@@ -107,7 +110,7 @@ class _Composer:
 
     def _node(self, event: Any, path: Path) -> Node:
         if len(path) > DEEPEST:
-            raise _stop(_at(event), f"is nested more than {DEEPEST} levels deep")
+            raise _stop(_at(event), f"is nested more than {DEEPEST} levels deep", "no key of floe.yaml is")
         kind = type(event).__name__
         if kind == "AliasEvent":
             self._find(event, "aliases are not part of floe.yaml", "write the value out", path)
@@ -198,10 +201,10 @@ def _events(text: str) -> Iterator[Any]:
         at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         if mark and error.problem and "'\\t'" in error.problem:
             raise _stop(at, "a tab is not allowed here", "YAML is indented with spaces") from None
-        raise _stop(at, f"is not YAML: {_problem(error)}") from None
+        raise _stop(at, f"is not YAML: {_problem(error)}", _SYNTAX) from None
     except (ValueError, IndexError, OverflowError):
         # PyYAML lets these escape for some escapes ("\UFFFFFFFF") and directives.
-        raise _stop((1, 1), "is not YAML") from None
+        raise _stop((1, 1), "is not YAML", _SYNTAX) from None
 
 
 def _problem(error: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from types import UnionType
@@ -50,8 +51,18 @@ def findings(error: ValidationError, root: Node, data: Any) -> list[Finding]:
             if node.data[ctx["key"]].broken:
                 continue
             at = node.data[ctx["key"]].at
-        found.append(Finding(at=at, path=path_text(path), message=message, hint=hint))
+        found.append(Finding(at=at, path=path_text(path), message=message, hint=hint or _about(path, data)))
     return found
+
+
+def _about(path: Path, data: Any) -> str:
+    """What the model says about the nearest key: where a sentence names no way out, it shows what belongs there."""
+    while path:
+        with contextlib.suppress(KeyError, IndexError, TypeError, AttributeError, StopIteration):
+            if words := _description(path, data):
+                return f"{path[-1]}: {words}"
+        path = path[:-1]
+    return "`floe schema` describes every key"
 
 
 def refusal(kind: Any, value: str) -> str | None:

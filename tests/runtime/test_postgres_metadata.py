@@ -132,7 +132,7 @@ def test_a_webserver_answers_at_once_when_postgres_is_back(server: Postgres, hom
     ui = Ui(port)
     questions = (
         "{runsOrError {... on Runs {results {runId}}}}",
-        "{assetsLatestInfo(assetKeys: [{path: [\"quick\"]}]) {latestMaterialization {runId}}}",
+        '{assetsLatestInfo(assetKeys: [{path: ["quick"]}]) {latestMaterialization {runId}}}',
         "{instance {daemonHealth {allDaemonStatuses {healthy}}}}",
         "{instance {concurrencyLimits {concurrencyKey}}}",
     )

@@ -84,8 +84,15 @@ def interpreter_debs(debs: Iterable[LockedDeb]) -> tuple[LockedDeb, ...]:
 
 
 def interpreter_version(debs: Iterable[LockedDeb]) -> str:
-    """What bytecode depends on: the version of the interpreter's package, the same on every architecture."""
-    return next(deb.version for deb in debs if deb.name == f"python{PYTHON}-minimal")
+    """What bytecode depends on: the version of the interpreter's package, the same on every architecture.
+
+    Raises InterpreterError where it is missing.
+    """
+    name = f"python{PYTHON}-minimal"
+    version = next((deb.version for deb in debs if deb.name == name), None)
+    if version is None:
+        raise InterpreterError(f"the lock has no {name}", hint="floe lock --upgrade")
+    return version
 
 
 def unpack_interpreter(debs: tuple[LockedDeb, ...], files: Mapping[str, Path], store: Store) -> Interpreter:

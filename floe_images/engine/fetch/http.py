@@ -104,7 +104,11 @@ class Http:
                 for chunk in chunks(response, redact_url(url)):
                     data += chunk
                     if len(data) > limit:
-                        raise MirrorContentError(f"the answer is larger than {limit} bytes", where=redact_url(url))
+                        raise MirrorContentError(
+                            f"the answer is larger than {limit} bytes",
+                            where=redact_url(url),
+                            hint="ask who runs it, or use another mirror",
+                        )
                 final = split_credential(response.url)[0]
                 return Page(final, response.headers.get("Content-Type", ""), bytes(data))
 

@@ -26,7 +26,7 @@ def index_words(index: IndexSettings) -> str:
 
 
 def no_index(requirements: Sequence[str], index: IndexSettings, http: Http) -> MirrorContentError | None:
-    """The error where the index has none of the first requirements (PEP 508 lines); None where it has one.
+    """The error where whatever answers has none of the first requirements (PEP 508 lines); None where it has one.
 
     Raises the leaves for mirrors.
     """

@@ -111,7 +111,7 @@ def compile_lock(
         )
         if done.returncode:
             error = failure(done.stderr.decode("utf-8", "replace"), platform, http, index)
-            if isinstance(error, ResolveError) and _MISSING in error.message:
+            if isinstance(error, ResolveError):
                 raise no_index(requirements, index, http) or error
             raise error
         return output.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -222,6 +224,57 @@ def test_a_layer_that_was_made_anew_replaces_its_damaged_link(
     blobs.path(digest).write_bytes(whole)  # as the next run makes it
     _write(tmp_path / "out", blobs, *both)
     assert _problems(tmp_path / "out") == ()
+
+
+def test_a_damaged_layer_that_is_in_the_layout_already_is_noticed(
+    tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...]
+) -> None:
+    """As a hard link it is the cache's own bytes; as a copy it is mended out of the cache."""
+    folder, before = tmp_path / "out", [_of_before(image) for image in both]
+    digest = Digest.parse(both[0].layers[1].digest)
+    placed = folder / "blobs/sha256" / digest.hex
+    _write(folder, blobs, *both)
+    whole = placed.read_bytes()
+    placed.unlink()
+    placed.write_bytes(whole)
+    _damage(placed)
+    _write(folder, blobs, *before)
+    assert (placed.read_bytes(), _problems(folder)) == (whole, ())
+
+    assert placed.samefile(blobs.path(digest))
+    _damage(placed)
+    with pytest.raises(WrongHashError, match="damaged in the cache; it was removed"):
+        _write(folder, blobs, *before)
+    assert not blobs.path(digest).exists()
+    blobs.path(digest).write_bytes(whole)  # as the next run makes it
+    _write(folder, blobs, *both)
+    assert _problems(folder) == ()
+
+
+def test_a_layer_is_hashed_once_for_the_layout_and_the_archive(
+    tmp_path: Path, blobs: Blobs, both: tuple[BuiltImage, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _of_before(both[0])
+    _write(tmp_path / "out", blobs, before)
+    hashed: list[int] = []
+
+    class Counting:
+        def __init__(self) -> None:
+            self._real = hashlib.sha256()
+
+        def update(self, data: bytes) -> None:
+            hashed.append(len(data))
+            self._real.update(data)
+
+        def hexdigest(self) -> str:
+            return self._real.hexdigest()
+
+    monkeypatch.setattr("floe_images.image.cached.hashlib", SimpleNamespace(sha256=Counting))
+    write_archive(tmp_path / "a.tar", before, reference=REFERENCE, blob_path=blobs.path)
+    assert sum(hashed) == 0
+    os.utime(blobs.path(Digest.parse(before.layers[1].digest)))  # it may be another one by now
+    write_archive(tmp_path / "a.tar", before, reference=REFERENCE, blob_path=blobs.path)
+    assert sum(hashed) == before.layers[1].size
 
 
 def test_damaged_small_blobs_of_a_layout_are_written_anew(

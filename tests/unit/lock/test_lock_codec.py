@@ -74,6 +74,7 @@ def test_the_order_of_the_values_does_not_matter() -> None:
         ('architecture = "arm64"', 'architecture = "armhf"', "architecture"),
         ('name = "libc6"', 'name = "Libc6; sh"', "name"),
         ('place = "/opt/floe', 'place = "/opt/../floe', "place"),
+        ('place = "/opt/floe/data/flights.csv"', 'place = "/etc/passwd"', "place"),
         ("csv.zip!flights.csv", "csv.zip!../flights.csv", "member"),
         ('name = "agate"', 'name = "agate"\nextra = 1', "unknown key 'extra'"),
         ('name = "duckdb"\nversion = "1.5.5"', 'name = "agate"\nversion = "1.5.5"', "agate"),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a finding stands on one line, as it is printed)
 """Each fault of a floe.yaml → exactly these findings."""
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
     "another python": (
         '"3.11"',
         '"3.12"',
-        ['floe.yaml:3:17: image.python: must be "3.11", the Python that Debian bookworm carries'],
+        [
+            'floe.yaml:3:17: image.python: must be "3.11", the Python that Debian bookworm carries (python: Python\'s version: what the Debian suite carries)'
+        ],
     ),
     "number for version": ('"1.0"', "1.0", [f'floe.yaml:1:10: version: {QUOTES} (write version: "1.0")']),
     "no version": ('version: "1.0"\n', "", ['floe.yaml:1:1: version: is missing (add version: "1.0")']),
@@ -72,32 +75,44 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
     "path elsewhere": (
         "/var/lib/floe/f.duckdb",
         "/var/lib/floe/../f.duckdb",
-        ["floe.yaml:6:32: targets.dev.path: must lie under /var/lib/floe or /tmp"],
+        [
+            "floe.yaml:6:32: targets.dev.path: must lie under /var/lib/floe or /tmp (path: The database file, under /var/lib/floe (kept) or /tmp (lost at the end))"
+        ],
     ),
     "transform outside": (
         "path: transform",
         "path: ../transform",
-        ["floe.yaml:8:32: transforms[0].path: must be a path inside the project, relative to floe.yaml"],
+        [
+            "floe.yaml:8:32: transforms[0].path: must be a path inside the project, relative to floe.yaml (path: Folder of the dbt project, relative to floe.yaml)"
+        ],
     ),
     "transform absolute": (
         "path: transform",
         "path: /transform",
-        ["floe.yaml:8:32: transforms[0].path: must be a path inside the project, relative to floe.yaml"],
+        [
+            "floe.yaml:8:32: transforms[0].path: must be a path inside the project, relative to floe.yaml (path: Folder of the dbt project, relative to floe.yaml)"
+        ],
     ),
     **{
         f"transform {path}": (
             "path: transform",
             f"path: {path}",
-            ["floe.yaml:8:32: transforms[0].path: must be a folder of its own, below the one that floe.yaml lies in"],
+            [
+                "floe.yaml:8:32: transforms[0].path: must be a folder of its own, below the one that floe.yaml lies in (path: Folder of the dbt project, relative to floe.yaml)"
+            ],
         )
         for path in (".", "./", "./.")
     },
     "half a character": (
         "name: flights",
         'name: "\\ud800"',
-        ["floe.yaml:2:7: name: must be a text of whole characters"],
+        ["floe.yaml:2:7: name: must be a text of whole characters (name: Name of the project)"],
     ),
-    "empty list": ("[duckdb]", "[]", ["floe.yaml:4:11: adapters: must not be empty"]),
+    "empty list": (
+        "[duckdb]",
+        "[]",
+        ["floe.yaml:4:11: adapters: must not be empty (adapters: dbt adapters that the image carries)"],
+    ),
     "empty value": ("[duckdb]", "", ["floe.yaml:4:10: adapters: is empty (give it a value, or remove the key)"]),
     "list for a mapping": (
         '{python: "3.11"}',
@@ -117,51 +132,73 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
     "bad name": (
         "name: flights",
         "name: Flights",
-        ["floe.yaml:2:7: name: must be lower-case letters and digits, with single _ or - between"],
+        [
+            "floe.yaml:2:7: name: must be lower-case letters and digits, with single _ or - between (name: Name of the project)"
+        ],
     ),
     "name with a line end": (
         "name: flights",
         'name: "flights\\n"',
-        ["floe.yaml:2:7: name: must be lower-case letters and digits, with single _ or - between"],
+        [
+            "floe.yaml:2:7: name: must be lower-case letters and digits, with single _ or - between (name: Name of the project)"
+        ],
     ),
     "number for a name": ("name: flights", "name: 42", ["floe.yaml:2:7: name: must be a text (put it in quotes)"]),
     "bad key of a target": (
         "  dev: ",
         "  my dev: ",
         [
-            'floe.yaml:6:3: targets."my dev": must be a name of letters, digits, _ and -, beginning with a letter',
+            'floe.yaml:6:3: targets."my dev": must be a name of letters, digits, _ and -, beginning with a letter (targets: Where dbt\'s SQL runs, by name)',
             'floe.yaml:7:17: default_target: is not one of targets (one of: "my dev")',
         ],
     ),
     "size": (
         '{python: "3.11"}',
         "{max_size: 2 goats}",
-        ["floe.yaml:3:19: image.max_size: must be a size such as 2GB or 500MB"],
+        [
+            "floe.yaml:3:19: image.max_size: must be a size such as 2GB or 500MB (max_size: Most that the uncompressed layers of one platform may sum up to; 1 GB is 10⁹ bytes)"
+        ],
     ),
-    "size zero": ('{python: "3.11"}', "{max_size: 0}", ["floe.yaml:3:19: image.max_size: must be more than 0"]),
+    "size zero": (
+        '{python: "3.11"}',
+        "{max_size: 0}",
+        [
+            "floe.yaml:3:19: image.max_size: must be more than 0 (max_size: Most that the uncompressed layers of one platform may sum up to; 1 GB is 10⁹ bytes)"
+        ],
+    ),
     "platform": (
         '{python: "3.11"}',
         "{platforms: [linux/amd46]}",
         ["floe.yaml:3:21: image.platforms[0]: is not known (did you mean linux/amd64?)"],
     ),
-    "boolean as a word": ('{python: "3.11"}', "{debug: yes}", ["floe.yaml:3:16: image.debug: must be true or false"]),
+    "boolean as a word": (
+        '{python: "3.11"}',
+        "{debug: yes}",
+        [
+            "floe.yaml:3:16: image.debug: must be true or false (debug: Make a second image, with a shell, under its own name)"
+        ],
+    ),
     "requirement by address": (
         '{python: "3.11"}',
         '{python_packages: ["x @ https://h.test/x.whl"]}',
         [
             "floe.yaml:3:27: image.python_packages[0]: must name a package of the index; "
-            "an address or a path cannot be locked by its name"
+            "an address or a path cannot be locked by its name (python_packages: More requirements (PEP 508), by name)"
         ],
     ),
     "requirement of a shell": (
         '{python: "3.11"}',
         '{python_packages: ["curl; rm -rf /"]}',
-        ["floe.yaml:3:27: image.python_packages[0]: is not a requirement such as requests>=2.32 (PEP 508)"],
+        [
+            "floe.yaml:3:27: image.python_packages[0]: is not a requirement such as requests>=2.32 (PEP 508) (python_packages: More requirements (PEP 508), by name)"
+        ],
     ),
     "debian package of a shell": (
         '{python: "3.11"}',
         '{debian_packages: ["curl; rm -rf /"]}',
-        ["floe.yaml:3:27: image.debian_packages[0]: must be the name of a Debian package"],
+        [
+            "floe.yaml:3:27: image.debian_packages[0]: must be the name of a Debian package (debian_packages: More Debian packages)"
+        ],
     ),
     "delta on databricks": (
         "[duckdb]\ntargets:",
@@ -177,9 +214,9 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
         "default_target: dev",
         'default_target: dev\norchestration: {schedules: [{name: n, cron: "0 25 * * *", timezone: Mars/Base}]}',
         [
-            "floe.yaml:8:45: orchestration.schedules[0].cron: the field hour is not a cron field from 0 to 23",
+            "floe.yaml:8:45: orchestration.schedules[0].cron: the field hour is not a cron field from 0 to 23 (cron: Minute, hour, day of month, month, day of week; or @hourly, @daily, and so on)",
             "floe.yaml:8:69: orchestration.schedules[0].timezone: "
-            "is not an IANA time zone such as America/New_York or UTC",
+            "is not an IANA time zone such as America/New_York or UTC (timezone: IANA time zone, such as America/New_York)",
         ],
     ),
     "catalog of a target not there": (
@@ -217,7 +254,7 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
             "floe.yaml:10:25: exports[1].catalog: is not one of catalogs (one of: lake)",
             "floe.yaml:11:5: exports[2]: writes the same table as exports[0] (give one of the two another table)",
             "floe.yaml:11:70: exports[2].partition_by[0]: must be a column, year(c), month(c), day(c), hour(c), "
-            "bucket(16, c) or truncate(10, c)",
+            "bucket(16, c) or truncate(10, c) (partition_by: How the table is partitioned)",
         ],
     ),
     "maintenance": (
@@ -232,7 +269,7 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
             "floe.yaml:10:16: orchestration.maintenance: has nothing to look after "
             "(name Iceberg catalogs in catalogs, or leave it out)",
             "floe.yaml:10:44: orchestration.maintenance.catalogs[0]: is not one of catalogs",
-            "floe.yaml:10:58: orchestration.maintenance.orphans: must be at least 86400",
+            "floe.yaml:10:58: orchestration.maintenance.orphans: must be at least 86400 (orphans: Age in seconds (or 3d) from which files that nothing refers to go; a day at least)",
         ],
     ),
     "sensor after an unknown schedule": (
@@ -247,14 +284,25 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
     "on for off": (
         "default_target: dev",
         "default_target: dev\nobservability: {traces: on}",
-        ["floe.yaml:8:25: observability.traces: must be off, or a mapping that names an endpoint"],
+        [
+            "floe.yaml:8:25: observability.traces: must be off, or a mapping that names an endpoint (traces: OpenTelemetry: off, or an endpoint)"
+        ],
+    ),
+    "data in data": (
+        "transforms:",
+        'data: [{name: a, package: "p==1", member: m, place: a.csv}, {name: b, package: "p==1", member: m, place: a.csv/b},\n'
+        '  {name: c, package: "p==1", member: m, place: /opt/floe/data/a.csv}]\ntransforms:',
+        [
+            "floe.yaml:8:106: data[1].place: lies in data[0].place, which is a file (choose another place)",
+            "floe.yaml:9:48: data[2].place: is the same as data[0].place (choose another place)",
+        ],
     ),
     "data elsewhere": (
         "default_target: dev",
         "default_target: dev\n"
         "data: [{name: d, package: p, member: m, place: /etc/passwd}, {name: d, package: p, member: m, place: d}]",
         [
-            "floe.yaml:8:48: data[0].place: must lie under /opt/floe/data",
+            "floe.yaml:8:48: data[0].place: must lie under /opt/floe/data (place: Path in the image, under /opt/floe/data)",
             "floe.yaml:8:69: data[1].name: is the same as data[0] (keep one of the two)",
         ],
     ),
@@ -264,19 +312,23 @@ CHANGES: dict[str, tuple[str, str, list[str]]] = {
         "data: [{name: a, package: p, member: ../../x, place: a}, {name: b, package: p, member: /abs, place: b},\n"
         "  {name: c, package: p, member: x.zip!../y, place: c}, {name: d, package: p, member: x.zip!, place: d}]",
         [
-            f"floe.yaml:{at}: data[{index}].member: must be a path in the package's file, relative and without . and .."
+            f"floe.yaml:{at}: data[{index}].member: must be a path in the package's file, relative and without . and .. (member: Path in the package's file; ! leads into an archive in it (data/flights.zip!flights.csv))"
             for index, at in enumerate(("8:38", "8:88", "9:33", "9:86"))
         ],
     ),
     "a time that never comes": (
         "default_target: dev",
         'default_target: dev\norchestration: {schedules: [{name: n, cron: "0 0 30 2 *"}]}',
-        ["floe.yaml:8:45: orchestration.schedules[0].cron: never comes: no such month has that day"],
+        [
+            "floe.yaml:8:45: orchestration.schedules[0].cron: never comes: no such month has that day (cron: Minute, hour, day of month, month, day of week; or @hourly, @daily, and so on)"
+        ],
     ),
     "credentials in an address": (
         '{python: "3.11"}',
         "{mirrors: {python: https://user:hunter2@mirror.test/simple}}",
-        ["floe.yaml:3:27: image.mirrors.python: an address may not carry a user name, a password, ? or #"],
+        [
+            "floe.yaml:3:27: image.mirrors.python: an address may not carry a user name, a password, ? or # (python: Python index (Simple API))"
+        ],
     ),
     "anchor and alias": (
         "[duckdb]",
@@ -335,11 +387,19 @@ DOCUMENTS: dict[str, tuple[str | bytes, list[str]]] = {
         "version: x\nna\x00me: y\n",
         ["floe.yaml:2:3: a control character is not allowed in YAML (remove it)"],
     ),
-    "not closed": ("a: [1, 2\nb: 3\n", ["floe.yaml:2:2: is not YAML: expected ',' or ']', but got ':'"]),
+    "not closed": (
+        "a: [1, 2\nb: 3\n",
+        [
+            "floe.yaml:2:2: is not YAML: expected ',' or ']', but got ':' (check quotes, brackets, colons and the indentation around there)"
+        ],
+    ),
     "tab": ("a:\n\tb: 1\n", ["floe.yaml:2:1: a tab is not allowed here (YAML is indented with spaces)"]),
-    "deep": ("[" * 5000, ["floe.yaml:1:34: is nested more than 32 levels deep"]),
-    "deep blocks": ("- " * 5000, ["floe.yaml:1:67: is nested more than 32 levels deep"]),
-    "large": ("# " + "x" * 300_000, ["floe.yaml:1:1: is larger than 256 KiB"]),
+    "deep": ("[" * 5000, ["floe.yaml:1:34: is nested more than 32 levels deep (no key of floe.yaml is)"]),
+    "deep blocks": ("- " * 5000, ["floe.yaml:1:67: is nested more than 32 levels deep (no key of floe.yaml is)"]),
+    "large": (
+        "# " + "x" * 300_000,
+        ["floe.yaml:1:1: is larger than 256 KiB (take out what is no setting: a large one has 10 KiB)"],
+    ),
     "another version": (
         'version: "2.0"\nnmae: flights\n',
         ['floe.yaml:1:10: version: this floe does not read that version (supported: "1.0")'],

@@ -76,7 +76,10 @@ DIGEST = "sha256:" + "a" * 64
         ),
         "a path": (
             "{lake: {recipe: ../lake}}",
-            ["9:27: services.lake.recipe: must be the name of a recipe"],
+            [
+                "9:27: services.lake.recipe: must be the name of a recipe "
+                "(recipe: Recipe that makes the image from packages; the service's own unless image is given)"
+            ],
         ),
         "polaris has none": (
             "{polaris: {recipe: polaris}}",
@@ -90,17 +93,23 @@ DIGEST = "sha256:" + "a" * 64
             "{polaris: {image: apache/polaris}}",
             [
                 "9:29: services.polaris.image: must be an image's name with a tag or a digest, "
-                "such as apache/polaris:1.8.0"
+                "such as apache/polaris:1.8.0 (image: Image of a registry)"
             ],
         ),
         "an option": (
             "{polaris: {image: '--privileged:1'}}",
             [
                 "9:29: services.polaris.image: must be an image's name with a tag or a digest, "
-                "such as apache/polaris:1.8.0"
+                "such as apache/polaris:1.8.0 (image: Image of a registry)"
             ],
         ),
-        "port": ("{lake: {s3_port: 0}}", ["9:28: services.lake.s3_port: must be at least 1"]),
+        "port": (
+            "{lake: {s3_port: 0}}",
+            [
+                "9:28: services.lake.s3_port: must be at least 1 "
+                "(s3_port: Port of this machine's 127.0.0.1 that the S3 store is reached on)"
+            ],
+        ),
         "not a mapping": (
             "{lake: yes please}",
             ["9:18: services.lake: must be a mapping (write {key: value}, or each key on an indented line of its own)"],

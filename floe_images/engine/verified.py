@@ -15,12 +15,14 @@ _NAMED = 20  # of the damaged files
 # Path → sha256, inode, modification time and size of the file that was hashed.
 _verified: dict[Path, tuple[str, int, int, int]] = {}
 
+_AGAIN = "run it again, and not with --frozen, which fetches nothing"
+
 
 class DamagedDownloadError(WrongHashError):
     """``name`` is the file's; it is gone from the cache."""
 
     def __init__(self, name: str) -> None:
-        super().__init__("damaged in the cache; it was removed", where=name, hint="run it again")
+        super().__init__("damaged in the cache; it was removed", where=name, hint=_AGAIN)
         self.name = name
 
 
@@ -67,7 +69,7 @@ def naming_all(files: Iterable[tuple[Path, str, str]]) -> Iterator[None]:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         raise WrongHashError(
             f"{len(names)} files were damaged in the cache; they were removed: {told}{more}",
-            hint="run it again; if there is damage again, let FLOE_CACHE_DIR name a folder on another disk",
+            hint=f"{_AGAIN}; if there is damage again, let FLOE_CACHE_DIR name a folder on another disk",
         ) from None
 
 

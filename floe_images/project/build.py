@@ -17,7 +17,7 @@ from floe_images.errors import DiskError, ToolVersionError, UsageError
 from floe_images.image.build import BuiltImage
 from floe_images.image.build import build_image as put_together
 from floe_images.image.layout import BlobPath
-from floe_images.image.place import DEBUG_LAYOUT, DEFAULT_LAYOUT
+from floe_images.image.place import DEBUG_LAYOUT, DEFAULT_LAYOUT, archive_name
 from floe_images.image.reference import Reference
 from floe_images.lock.model import Lock
 from floe_images.plan.make import reference
@@ -49,6 +49,10 @@ def build_image(
     ToolVersionError, NotCachedError, ProjectError, EngineError, and the leaves for packages, mirrors and disks.
     """
     check_places(loaded, plan_layout(loaded, plan), output)
+    for image in plan.images:
+        archive = output / archive_name(Reference.parse(plan.reference), image.platform) if output else None
+        if archive and archive.is_dir():
+            raise DiskError("is in the way: a folder has the archive's name", where=str(archive), hint="move it away")
     store = default_store()
     with store.in_use():
         images = assemble_images(loaded, lock, plan, store=store, frozen=frozen, folders=folders, progress=progress)

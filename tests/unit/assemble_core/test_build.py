@@ -135,7 +135,11 @@ def test_a_damaged_download_is_found_when_something_is_made_from_it_and_only_the
     project.store = Store(tmp_path / "another")
     with pytest.raises(WrongHashError, match="damaged in the cache; it was removed") as caught:
         project.assemble(plan)
-    assert (caught.value.exit_code, caught.value.where, caught.value.hint) == (21, path.name, "run it again")
+    assert (caught.value.exit_code, caught.value.where, caught.value.hint) == (
+        21,
+        path.name,
+        "run it again, and not with --frozen, which fetches nothing",
+    )
     assert not path.exists()
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from floe_images.artifacts.model import CompiledArtifacts, Reference, Setting, Settings
 from floe_images.errors import ProjectError
+
+_LARGEST = 1 << 20  # bytes; keys and their certificates have some thousand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +78,31 @@ def look_up(reference: Reference, *, setting: str, environ: Mapping[str, str], f
 
 def find(reference: Reference, *, setting: str, environ: Mapping[str, str], folder: Path) -> str:
     """As `look_up`, and the empty text where there is none. Raise ProjectError for a file that cannot be read."""
-    file = folder / reference.name
+    file, value = folder / reference.name, ""
     try:
-        value = file.read_text(encoding="utf-8")
+        why = _no_secret(file.stat())
+        value = "" if why else file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        value = environ.get(reference.name, "") if reference.kind == "env" else ""
+        value, why = environ.get(reference.name, "") if reference.kind == "env" else "", None
     except (OSError, UnicodeDecodeError) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "not UTF-8 text"
+    if why:
         raise ProjectError(
-            f"the {_word(reference)} {reference.name} of {setting} cannot be read: {why}", where=str(file)
-        ) from None
+            f"the {_word(reference)} {reference.name} of {setting} cannot be read: {why}",
+            where=str(file),
+            hint="it has to be a file of UTF-8 text that whoever runs this may read",
+        )
     value = value[:-1] if value.endswith("\n") else value
     return value[:-1] if value.endswith("\r") else value
+
+
+def _no_secret(found: os.stat_result) -> str | None:
+    """A pipe would be waited for, and a large file is something else."""
+    if stat.S_ISDIR(found.st_mode):
+        return "Is a directory"
+    if not stat.S_ISREG(found.st_mode):
+        return "it is no file"
+    return f"it is larger than {_LARGEST >> 10} KiB" if found.st_size > _LARGEST else None
 
 
 def _walk(path: str, value: Setting) -> Iterator[tuple[str, Reference]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 import threading
 import time
@@ -55,7 +56,7 @@ class TextConsole:
 
     def note(self, text: str) -> None:
         with self._lock:
-            self._say(text)
+            self._say(_printable(text))
 
     def detail(self, text: str) -> None:
         if self.verbose:
@@ -80,9 +81,9 @@ class TextConsole:
     def error(self, message: str, hint: str | None = None) -> None:
         with self._lock:
             self._finish_works()
-            self._say(f"{self._painted('error:', '1;31')} {message}")
+            self._say(f"{self._painted('error:', '1;31')} {_printable(message)}")
             if hint:
-                self._say(f"{self._painted('hint:', '1;36')} {hint}")
+                self._say(f"{self._painted('hint:', '1;36')} {_printable(hint)}")
 
     def hide(self, secret: str) -> None:
         import json
@@ -173,6 +174,11 @@ class _Work:
     def _line(self) -> str:
         done = _amount(self.done, self.unit)
         return f"{self.name}: {done} of {_amount(self.amount, self.unit)}" if self.amount else f"{self.name}: {done}"
+
+
+def _printable(text: str) -> str:
+    """What a project or a server says may hold what a terminal obeys."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: ascii(found[0])[1:-1], text)
 
 
 def _amount(amount: int, unit: str) -> str:

@@ -11,6 +11,7 @@ from floe_images.artifacts.events import from_line
 from floe_images.commands.child_log import ChildLog
 from floe_images.commands.options import as_json as json_option
 from floe_images.commands.options import find_links, spec_file
+from floe_images.commands.quiet import telling
 from floe_images.commands.run_report import RunReport
 from floe_images.errors import UsageError
 from floe_images.lock.stale import check_fresh
@@ -177,7 +178,13 @@ def _follow(running: Running, report: RunReport, console: Console) -> None:
         report.interrupted = True
         console.note("interrupted: the run is told to end (Ctrl-C again kills it)")
 
-    code = follow(running, tell, interrupted=interrupted)
+    with telling(report.at_work, console.note) as word:
+
+        def hear(stream: Stream, line: str) -> None:
+            word()
+            tell(stream, line)
+
+        code = follow(running, hear, interrupted=interrupted)
     told = report.outcome if code == 0 or not log.told_an_error else None  # its record was lost after the last event
     if told is None and (code != 0 or report.started):
         raise log.failure(code)

@@ -60,6 +60,13 @@ class RunReport:
         else:
             self.finished.append(event)
 
+    def at_work(self) -> str:
+        """What the run is at, for whoever waits."""
+        if self._open:
+            return f"the run is at {', '.join(sorted(each.rpartition('.')[2] for each in self._open)[:_NAMED])}"
+        target = f" on target {self.started[0].target}" if self.started else ""
+        return f"the run{target} {'is at work' if self.nodes else 'has made nothing yet'}"
+
     @property
     def outcome(self) -> Outcome | None:
         """The worst of all; None where the run told no end."""
@@ -144,9 +151,12 @@ class RunReport:
             failed = [node for node in self.assets if node.status in ("fail", "error")]
             return ModelsFailedError(f"{_named('asset', failed)} failed", hint="mend it, and run it again")
         if self.outcome == "configuration":
-            return ProjectError(said or "the run's configuration is not right")
+            hint = "mend it in floe.yaml or in the dbt project, and run it again"
+            return ProjectError(said or "the run's configuration is not right", hint=hint)
         if self.outcome == "infrastructure":
-            return InfrastructureError(said or "the run could not do its work")
+            target = self.started[0].target if self.started else "NAME"
+            hint = f"look at targets.{target} in floe.yaml and at what it names; then run it again"
+            return InfrastructureError(said or "the run could not do its work", hint=hint)
         if self.outcome == "interrupted":
             done = sum(node.status == "success" for node in self.assets)
             words = "1 asset was" if done == 1 else f"{done} assets were"

@@ -12,7 +12,7 @@ from typing import Any
 
 from floe_images.artifacts.events import Outcome
 from floe_images.artifacts.model import TargetArtifact
-from floe_images.errors import UsageError
+from floe_images.errors import DiskError, UsageError
 from floe_images.runtime.catalogs.lookup import Lookup
 from floe_images.runtime.dbt import outcome as outcomes
 from floe_images.runtime.dbt.counting import Counter
@@ -121,6 +121,8 @@ class _Invocation:
         say = self._say
         file = database(document, target.name)
         if file:
+            if file.exists() and not file.is_file():  # a pipe would be waited for
+                raise DiskError("is in the way: the database is a file", where=str(file), hint="move it away")
             lock = self._stack.enter_context(WriterLock(file, run=self._request.run_id))
             lock.acquire(say)
             be_patient(seconds=waiting_seconds(os.environ), say=say)
@@ -150,8 +152,12 @@ class _Invocation:
         self._export(manifest, target)
         finished = self._translator.finished
         if not finished and (self._request.select or self._request.exclude):
-            wanted = " ".join([*self._request.select, *(f"--exclude {each}" for each in self._request.exclude)])
-            return "configuration", f"nothing of the dbt project is selected by {wanted}"
+            selected = (f"--select {each}" for each in self._request.select)
+            wanted = " ".join([*selected, *(f"--exclude {each}" for each in self._request.exclude)])
+            return (
+                "configuration",
+                f"nothing of the dbt project is selected by {wanted} (`dbt ls` takes the same words)",
+            )
         return outcomes.of_results(finished.values())
 
     def _export(self, manifest: Any, target: TargetArtifact) -> None:

@@ -22,10 +22,12 @@ _INFRASTRUCTURE = re.compile(
     r"|input/output error|authentication failed|no pg_hba.conf entry",
     re.IGNORECASE,
 )
+_STATEMENT = re.compile(r"\bLINE \d+: ")
+_NO_DATABASE = "not a valid DuckDB database file"
 # What servers say to whom they do not believe.
 _REFUSED = re.compile(
     r"authentication failed|incorrect username or password|invalid[_ ](?:grant|client|access token|token|credentials)"
-    r"|unauthori[sz]ed|access denied",
+    r"|unauthori[sz]ed|access denied|unable to locate credentials|failed to authenticate|default credentials",
     re.IGNORECASE,
 )
 _CONFIGURATION = {
@@ -56,6 +58,8 @@ def of_exception(fault: BaseException) -> tuple[Outcome, str]:
         machine = isinstance(fault, DiskError | DiskFullError | InfrastructureError)
         return "infrastructure" if machine else "configuration", f"{fault} ({fault.hint})" if fault.hint else str(fault)
     line = one_line(str(fault)) or type(fault).__name__
+    if _NO_DATABASE in line:
+        line += " (restore a backup, or move it away)"
     if is_infrastructure(str(fault)):
         return "infrastructure", line
     kinds = {kind.__name__ for kind in type(fault).__mro__}
@@ -70,7 +74,8 @@ def naming_credentials(message: str | None, settings: tuple[str, ...]) -> str | 
 
 
 def is_infrastructure(message: str) -> bool:
-    return _INFRASTRUCTURE.search(message) is not None
+    """What a database repeats of the statement, after ``LINE 10:``, does not count."""
+    return _INFRASTRUCTURE.search(_STATEMENT.split(message, maxsplit=1)[0]) is not None
 
 
 def one_line(message: str) -> str:
@@ -81,5 +86,7 @@ def one_line(message: str) -> str:
 def _one(nodes: list[NodeFinished], what: str) -> str:
     first = nodes[0]
     why = f": {one_line(first.message)}" if first.message else ""
+    if _NO_DATABASE in why:
+        why += " (restore a backup, or move it away)"
     others = f" (and {len(nodes) - 1} more)" if len(nodes) > 1 else ""
     return f"{first.resource_type.replace('_', ' ')} {first.name} {what}{others}{why}"

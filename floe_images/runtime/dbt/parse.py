@@ -26,6 +26,7 @@ from typing import Any
 
 from floe_images.artifacts.events import Event, Said
 from floe_images.errors import FloeError, ProjectError, UsageError, disk_error
+from floe_images.runtime.dbt.circle import circle
 from floe_images.runtime.dbt.drivers import added, settle
 from floe_images.runtime.dbt.frugal import import_dbt
 from floe_images.runtime.dbt.outcome import one_line
@@ -122,12 +123,21 @@ class _Reading:
             if not isinstance(result.exception, Exception):
                 raise result.exception
             raise ProjectError(
-                one_line(str(result.exception)), where=str(self.project), hint="dbt cannot read this project"
+                one_line(str(result.exception)),
+                where=str(self.project),
+                hint="mend it; `dbt parse` says the same outside of floe",
             )
         for each in KNOWN_ENGINE_ENV_VARS:  # dbt itself asks for all of them
             looked.names -= {each.name, each.old_name}
         looked.names |= result.result.env_vars.keys()
-        return result.result.writable_manifest().to_dict(omit_none=False), looked
+        document = result.result.writable_manifest().to_dict(omit_none=False)
+        if around := circle(document):
+            raise ProjectError(
+                f"models refer to each other in a circle: {' → '.join([*around, around[0]])}",
+                where=str(self.project),
+                hint="take one of these ref() out",
+            )
+        return document, looked
 
 
 def _canonical(document: dict[str, Any], *, epoch: int, moved: Mapping[str, str], said: Mapping[str, str]) -> bytes:

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -147,9 +148,13 @@ class Spool:
         for path, size in files:
             if total + wanted <= enough:
                 break
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 path.unlink()
                 gone += _items(path.name)
+            except FileNotFoundError:
+                pass
+            except OSError:  # what cannot be removed keeps its room
+                continue
             total -= size
         self._looked, self._total = now, total + wanted
         return gone
@@ -181,7 +186,9 @@ def stranded(root: Path, known: Collection[Path]) -> Iterator[str]:
 def _sizes(root: Path) -> Iterator[tuple[Path, int]]:
     for path in root.glob("*/*/*.parcel*"):
         with contextlib.suppress(FileNotFoundError):
-            yield path, path.stat().st_size
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode):
+                yield path, found.st_size
 
 
 def _items(name: str) -> int:

@@ -148,3 +148,10 @@ def test_many_threads_count_right(clock: list[float]) -> None:
     clock[0] = 10
     console.advance("files", 0)
     assert err.getvalue() == "files: 4000 files of 4000 files\n"
+
+
+def test_what_a_terminal_would_obey_is_escaped() -> None:
+    console, _, err = piped()
+    console.note("bye\x1b[31m\r\n\tnext\x9b")
+    console.error("no\x07", "a\x00b")
+    assert err.getvalue() == "bye\\x1b[31m\\r\n\tnext\\x9b\nerror: no\\x07\nhint: a\\x00b\n"

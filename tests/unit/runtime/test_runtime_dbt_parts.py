@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from floe_images.artifacts.model import CompiledArtifacts, ObservabilityArtifact
 from floe_images.errors import DiskError, DiskFullError, ProjectError, UsageError
 from floe_images.runtime import execute as execution
 from floe_images.runtime.dbt import outcome
+from floe_images.runtime.dbt.circle import circle
 from floe_images.runtime.dbt.duckdb_wait import database, holder, open_patiently, waiting_seconds
 from floe_images.runtime.dbt.lock import WriterLock
 from floe_images.runtime.dbt.prepare import ignored_profiles, refuse_cloud, require_adapter
@@ -110,6 +112,18 @@ def _node(name: str, status: Any, *, kind: str = "model", message: str | None = 
         (
             [_node("a", "error"), _node("b", "error", message="could not extend file: No space left on device")],
             ("infrastructure", "model b could not run: could not extend file: No space left on device"),
+        ),
+        (
+            [_node("a", "error", message="no table nope!\n\nLINE 3: from nope where 'connection refused' = 'x'")],
+            ("models_failed", "model a failed: no table nope! LINE 3: from nope where 'connection refused' = 'x'"),
+        ),
+        (
+            [_node("a", "error", message='The file "x" exists, but it is not a valid DuckDB database file!')],
+            (
+                "models_failed",
+                'model a failed: The file "x" exists, but it is not a valid DuckDB database file! '
+                "(restore a backup, or move it away)",
+            ),
         ),
     ],
 )
@@ -311,3 +325,17 @@ def test_every_event_is_told_and_a_failing_observer_is_left_out(capsys: pytest.C
     assert dataclasses.asdict(events[0])["partition"] == "2024-01"
     assert worker.closed
     assert capsys.readouterr().err == "floe-runtime: Bad is told no more: RuntimeError\n"
+
+
+def test_models_in_a_circle_are_named() -> None:
+    parents = {
+        "model.shop.a": ["model.shop.b", "source.shop.s"],
+        "model.shop.b": ["model.shop.c"],
+        "model.shop.c": ["model.shop.a"],
+    }
+    found = circle({"parent_map": parents})
+    assert sorted(found) == ["a", "b", "c"]
+    around = (*found, found[0])  # each refers to the next
+    assert all(f"model.shop.{to}" in parents[f"model.shop.{of}"] for of, to in pairwise(around))
+    assert circle({"parent_map": {"model.shop.a": ["model.shop.a"]}}) == ("a",)
+    assert circle({"parent_map": {"model.shop.a": ["source.shop.s"]}}) == ()

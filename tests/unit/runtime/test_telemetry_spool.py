@@ -44,6 +44,16 @@ def test_the_oldest_of_any_endpoint_make_room(tmp_path: Path) -> None:
     assert total <= 1000
 
 
+def test_what_is_no_file_does_not_stop_making_room(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "traces", "a", limit=1000)
+    odd = tmp_path / "traces" / "a" / f"{1:020d}-1-000001-5.parcel"
+    odd.mkdir(parents=True)
+    for _ in range(4):
+        assert spool.add([Parcel(path="/v1/traces", body=b"x" * 300, items=1)])[1] is None
+    assert odd.is_dir()
+    assert sum(path.stat().st_size for path in odd.parent.iterdir() if path.is_file()) <= 1000
+
+
 def test_what_is_larger_than_all_room_is_lost_and_counted(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "traces", "a" * 16, limit=1000)
     assert spool.add([_parcel("x" * 900, 7), _parcel("y" * 100, 2)]) == (7, None)

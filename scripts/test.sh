@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests: bash scripts/test.sh [lint|acceptance]. Lint, then what needs no engine, then the rest on a private engine.
-# Files with the long tests come first, so that both workers end together. Where no engine can be had, what was not run is named and the exit code is 3.
+# Where no engine can be had, what was not run is named and the exit code is 3. Files stay in their order: the long tests
+# of engines come first, so that both workers end together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"

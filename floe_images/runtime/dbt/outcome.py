@@ -57,7 +57,8 @@ def of_exception(fault: BaseException) -> tuple[Outcome, str]:
     if isinstance(fault, FloeError):
         machine = isinstance(fault, DiskError | DiskFullError | InfrastructureError)
         return "infrastructure" if machine else "configuration", f"{fault} ({fault.hint})" if fault.hint else str(fault)
-    line = one_line(str(fault)) or type(fault).__name__
+    # "Runtime Error" is dbt's name for whatever has no other.
+    line = one_line(str(fault)).removeprefix("Runtime Error ") or type(fault).__name__
     if _NO_DATABASE in line:
         line += " (restore a backup, or move it away)"
     if is_infrastructure(str(fault)):

@@ -18,12 +18,13 @@ from floe_images.spec.load import load_spec
 @click.pass_obj
 def command(console: Console, file: Path, volumes: bool) -> int:
     """Stop and remove the platform's containers and networks."""
-    from floe_images.engine.compose import down
+    from floe_images.engine.compose import check_owner, down
     from floe_images.engine.docker.connect import connect
     from floe_images.site.restoring import throw_away
 
     project = composition(load_spec(file))
     if project.files:
+        check_owner(project)
         console.phase("stop")
         down(project, volumes=volumes)
     else:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from floe_images.engine.docker.connect import Engine, connect, engine_errors, refused
-from floe_images.errors import EngineError, UsageError
+from floe_images.errors import EngineError, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ORDER = "order"
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
+_FOLDER = "com.docker.compose.project.working_dir"
 _HASH = "com.docker.compose.config-hash"
 _ERASE = "\x1b[2K"  # compose writes it before lines even where there is no terminal
 _LINE = 500  # characters of what compose says that go into a message
@@ -94,6 +95,24 @@ def as_wanted(project: ComposeProject) -> bool:
                 if not same or each["Labels"][_HASH] != wanted[service]:
                     return False
         return all(state.health in ("healthy", "ended") for state in _states(engine, project.name))
+
+
+def check_owner(project: ComposeProject) -> None:
+    """Raises ServiceError where the engine has containers of this name that another folder's floe.yaml made, which is
+    still there; EngineError."""
+    if not project.files:
+        return
+    ours = project.files[0].parent
+    with connect() as engine, engine_errors(f"looking at the containers of {project.name}"):
+        found = engine.client.api.containers(all=True, filters={"label": f"{_PROJECT}={project.name}"})
+    for each in found:
+        theirs = Path(each["Labels"].get(_FOLDER) or ours)
+        with contextlib.suppress(OSError):  # a project that was moved away from there
+            if not theirs.samefile(ours):
+                raise ServiceError(
+                    f"the platform {project.name} that is here is another folder's: {theirs}",
+                    hint="give one of the two another name in floe.yaml, or `floe down` there",
+                )
 
 
 def down(project: ComposeProject, *, volumes: bool) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from floe_images import __version__
-from floe_images.engine.compose import ComposeProject, states
+from floe_images.engine.compose import ComposeProject, check_owner, states
 from floe_images.engine.docker.connect import Engine, connect
 from floe_images.engine.docker.tidy import remove_orphans
 from floe_images.engine.docker.volumes import carriers
@@ -33,6 +33,7 @@ def take_backup(loaded: Loaded, path: Path, *, pace: Pace, progress: Progress) -
     EngineError, DiskError, DiskFullError.
     """
     name, project = loaded.spec.name, composition(loaded)
+    check_owner(project)
     with connect() as engine:
         remove_orphans(engine)
         check_whole(engine, name)

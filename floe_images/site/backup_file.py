@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from floe_images.engine.processes import alive
 from floe_images.errors import DiskError, UsageError, WrongHashError, disk_error
 from floe_images.site.volume_tar import Content, read_content
 
@@ -71,16 +72,19 @@ class BackupWriter:
     """Writes ``path`` under a temporary name; `finish` reads that and renames it. Raises DiskError, DiskFullError."""
 
     def __init__(self, path: Path) -> None:
+        if not path.name:
+            raise UsageError("a backup is a file", hint="for example: floe backup monday.floe")
         self._path = path
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         self._sums: list[tuple[str, str]] = []
 
     def __enter__(self) -> BackupWriter:
         try:
-            if os.path.lexists(self._path) and not stat.S_ISREG(self._path.lstat().st_mode):
-                raise UsageError("something else than a file lies there", where=str(self._path))
-            for left in self._path.parent.glob(f".{self._path.name}.*.tmp"):
-                left.unlink()
+            _refuse_to_replace(self._path)
+            ours = re.compile(rf"\.{re.escape(self._path.name)}\.(\d+)\.tmp")
+            for left in self._path.parent.iterdir():
+                if (writer := ours.fullmatch(left.name)) and not alive(int(writer[1])):
+                    left.unlink()
             # What tables hold is nobody's but the owner's.
             number = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             self._stream = os.fdopen(number, "w+b")
@@ -154,6 +158,23 @@ class BackupWriter:
             self._stream.write(data)
         except OSError as error:
             raise disk_error(error, str(self._path)) from error
+
+
+def _refuse_to_replace(path: Path) -> None:
+    """Only a backup is replaced by one. Raises UsageError, OSError."""
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise UsageError("something else than a file lies there", where=str(path))
+    with open(path, "rb") as stream:
+        try:
+            ours = _MEMBER.fullmatch(tarfile.TarInfo.frombuf(stream.read(tarfile.BLOCKSIZE), "ascii", "strict").name)
+        except (tarfile.TarError, UnicodeDecodeError):
+            ours = None
+    if not ours:
+        raise UsageError(
+            "a file that is no backup of floe's lies there", where=str(path), hint="choose another name, or remove it"
+        )
 
 
 def read_backup(path: Path, *, named: Path | None = None) -> Backup:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import stat
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from floe_images.artifacts.model import CompiledArtifacts, Reference
 from floe_images.artifacts.secrets import look_up
@@ -13,6 +16,7 @@ from floe_images.errors import ProjectError, disk_error
 from floe_images.image.place import COMPOSE
 from floe_images.lock.model import Lock
 from floe_images.lock.recipe import recipe
+from floe_images.plan.base_files import UID
 from floe_images.plan.make import reference
 from floe_images.plan.secrets import named_secrets
 from floe_images.plan.services import ServicePlan
@@ -118,6 +122,21 @@ def check_secrets(loaded: Loaded, lock: Lock) -> None:
         elif all(each.form == "polaris" for each in missing):
             hint = "`floe catalog apply` has Polaris make it"
         raise ProjectError(f"{word} missing: {', '.join(each.name for each in missing)}", hint=hint)
+    closed = [each.name for each in named if _is_closed(folder / each.name)]
+    if closed:
+        files = " ".join(str(folder / name) for name in closed)
+        raise ProjectError(
+            f"the containers' user {UID} may not read {', '.join(closed)}",
+            hint=f"chmod 644 {files}: the folder keeps others out",
+        )
+
+
+def _is_closed(file: Path) -> bool:
+    """Compose mounts a file with its mode. Elsewhere than on Linux the engine's machine sees another one."""
+    if sys.platform != "linux" or not file.exists():
+        return False
+    found = file.stat()
+    return found.st_uid != UID and not found.st_mode & stat.S_IROTH
 
 
 def derived_secrets(loaded: Loaded, lock: Lock) -> Iterator[tuple[str, bytes]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from floe_images.engine.compose import ComposeProject, ContainerState, states
 from floe_images.engine.docker.ask import ask, start, stop
 from floe_images.engine.docker.connect import Engine
-from floe_images.errors import ServiceError
+from floe_images.errors import EngineError, ServiceError
 from floe_images.plan.places import INTERPRETER
 from floe_images.progress import Progress
 from floe_images.site.profiles import as_it_was
@@ -31,6 +31,22 @@ body = json.dumps({{"query": {_QUESTION!r}}}).encode()
 asked = urllib.request.Request("http://127.0.0.1:3000/graphql", body, {{"content-type": "application/json"}})
 found = json.load(urllib.request.urlopen(asked, timeout=20))["data"]["runsOrError"]["results"]
 print(json.dumps([[each["runId"], each["jobName"]] for each in found]))
+"""
+
+# What somebody runs by `floe exec` is not Dagster's from its first second to its last.
+_PROCESSES = """
+import json, os
+found = []
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = [os.path.basename(each.decode(errors="replace")) for each in file.read().split(b"\\0")]
+    except OSError:
+        continue
+    role = words[words.index("floe-runtime") + 1 :][:1] if "floe-runtime" in words[:3] else []
+    if role and role[0] in ("run", "dbt", "maintain"):
+        found.append([pid, role[0]])
+print(json.dumps(found))
 """
 
 
@@ -117,7 +133,7 @@ def _named(runs: Sequence[tuple[str, str]]) -> str:
 
 
 def _under_way(found: Sequence[ContainerState], engine: Engine) -> tuple[tuple[str, str], ...]:
-    """(run's ID, job) of what Dagster has as under way."""
+    """(run's ID, job) of what Dagster has as under way, and the like of what is run by hand in a container."""
     web = next((state.id for state in found if state.service == _WEB and state.health == "healthy"), None)
     code, said = ask(engine, web, (INTERPRETER, "-I", "-c", _PROGRAM)) if web else (1, "")
     if code:
@@ -125,4 +141,15 @@ def _under_way(found: Sequence[ContainerState], engine: Engine) -> tuple[tuple[s
             "Dagster does not say whether runs are under way",
             hint="`floe status` shows how its webserver is; `--interrupt-runs` goes on without asking",
         )
-    return tuple((str(run), str(job)) for run, job in json.loads(said))
+    runs = [(str(run), str(job)) for run, job in json.loads(said)]
+    if runs:
+        return tuple(runs)
+    for state in found:
+        if state.service not in _ORDER or state.health not in RUNS:
+            continue
+        code, said = 1, ""
+        with contextlib.suppress(EngineError):  # a container that has been stopped meanwhile runs nothing
+            code, said = ask(engine, state.id, (INTERPRETER, "-I", "-c", _PROCESSES))
+        if code == 0:
+            runs += [(f"of process {pid}", f"floe-runtime {role} in {state.service}") for pid, role in json.loads(said)]
+    return tuple(runs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from floe_images.engine.compose import states
+from floe_images.engine.compose import check_owner, states
 from floe_images.engine.docker.connect import connect
 from floe_images.engine.environment.home import home_of
 from floe_images.errors import ProjectError, UsageError
@@ -38,6 +38,7 @@ def rotate_secrets(
     """
     chosen = _chosen(loaded, lock, names)
     project = composition(loaded)
+    check_owner(project)
     with connect() as engine:
         found = states(loaded.spec.name)
         if not any(state.health in RUNS for state in found):

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from floe_images.engine.compose import ComposeProject, ContainerState, as_wanted, last_lines, states, up
+from floe_images.engine.compose import ComposeProject, ContainerState, as_wanted, check_owner, last_lines, states, up
 from floe_images.engine.docker.connect import connect
 from floe_images.errors import EngineError, FloeError, ServiceError
 from floe_images.progress import Progress
@@ -34,6 +34,7 @@ def bring_up(
     after it. Nothing of that happens where everything is up already. Raises ServiceError that names what failed and
     shows its last lines, or an unfinished restore; EngineError, and what ``then`` does.
     """
+    check_owner(project)
     with connect() as engine:
         check_whole(engine, project.name)
     renew_readers(project, progress)

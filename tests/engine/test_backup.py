@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,6 +98,13 @@ class Platform:
         listed = self.engine.docker("volume", "ls", "--quiet").stdout.split()
         return [name.removeprefix(f"floe-{NAME}-") for name in sorted(listed) if name.startswith(f"floe-{NAME}-")]
 
+    def processes(self) -> str:
+        """Command lines of what somebody runs in the code server."""
+        program = (
+            "import glob; print([open(f, 'rb').read() for f in glob.glob('/proc/[0-9]*/cmdline') if '/1/' not in f])"
+        )
+        return self.floe("exec", "code-server", "--", "/usr/bin/python3.11", "-c", program, check=False).stdout
+
     def health(self) -> dict[str, str]:
         said = self.floe("status", "--json", check=False).stdout
         return {each["service"]: each["health"] for each in json.loads(said)["services"]}
@@ -164,12 +172,32 @@ def test_secrets_change_under_a_run_and_a_backup_brings_everything_back(platform
     platform.run("tables")
     assert "everything is up" in platform.floe("up", *platform.port).stderr
 
+    # A run by hand is under way from its first second to its last, whatever Dagster has of it.
+    just = platform.begin("exec", "code-server", "floe-runtime", "run", "--target", "prod", "--select", "rows")
+    until(lambda: "floe-runtime" in platform.processes())
+    platform.floe("secrets", "rotate", "warehouse", "--wait", "300")
+    told = just.communicate(timeout=60)
+    assert just.returncode == 0, told
+
     rows, history = platform.table(), platform.sql("dagster", "select run_id, status from runs order by 1")
-    assert history.count("SUCCESS") == 4
+    assert history.count("SUCCESS") == 5
     done = json.loads(platform.floe("backup", "--json", str(kept)).stdout)
     assert sorted(done["volumes"]) == ["lake", "postgres", "state"]
     assert platform.health()["webserver"] == "healthy"
     assert not [secret for secret in after.values() if secret.encode() in kept.read_bytes()]
+    # Another folder of the same name does not take this one's platform for its own.
+    other = tmp_path / "other"
+    shutil.copytree(platform.folder, other)
+    for asked in (
+        ("down",),
+        ("up", *platform.port),
+        ("backup", str(tmp_path / "not.tar")),
+        ("secrets", "rotate", "--all"),
+    ):
+        denied = floe(other, *asked, env=platform.env, check=False)
+        said = f"error: the platform {NAME} that is here is another folder's: {platform.folder}/.floe/compose"
+        assert (denied.returncode, said in denied.stderr) == (41, True), denied.stderr
+    assert set(platform.health().values()) == {"healthy", "ended"}
     inside = platform.floe("restore", str(kept), check=False)
     assert (inside.returncode, "hint: `floe down` removes them" in inside.stderr) == (41, True)
 

@@ -200,7 +200,8 @@ def test_the_digest_is_of_the_content_alone() -> None:
 
 
 def test_a_full_disk_leaves_nothing_but_the_older_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "kept").write_bytes(b"older")
+    write(tmp_path / "kept", tar(HONEST[:2]))
+    older = (tmp_path / "kept").read_bytes()
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -208,7 +209,30 @@ def test_a_full_disk_leaves_nothing_but_the_older_file(tmp_path: Path, monkeypat
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DiskFullError):
         write(tmp_path / "kept", tar(HONEST))
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"kept": b"older"}
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"kept": older}
+
+
+@pytest.mark.parametrize("content", [b"precious\n", b"", b"x" * 2000])
+def test_a_file_that_is_no_backup_is_not_replaced(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "notes.txt").write_bytes(content)
+    with pytest.raises(UsageError, match=r"a file that is no backup of floe's lies there"):
+        write(tmp_path / "notes.txt", tar(HONEST))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"notes.txt": content}
+
+
+def test_only_what_a_dead_backup_left_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    kept = [".victim.x.tmp", f".other.{ended.pid}.tmp", f".*.{os.getpid()}.0.tmp", f".*.{os.getppid()}.tmp"]
+    for name in (*kept, f".*.{ended.pid}.tmp"):
+        (tmp_path / name).touch()
+    write(tmp_path / "*", tar(HONEST))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["*", *kept])
+
+
+def test_no_name_is_no_file() -> None:
+    with pytest.raises(UsageError):
+        BackupWriter(Path())
 
 
 def test_a_source_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # All tests: bash scripts/test.sh [lint|acceptance]. Lint, then what needs no engine, then the rest on a private engine.
-# Where no engine can be had, what was not run is named and the exit code is 3. Files stay in their order: the long tests
-# of engines come first, so that both workers end together.
+# Where no engine can be had, what was not run is named and the exit code is 3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -38,5 +37,5 @@ if [ "$what" = acceptance ]; then
     pytest --quiet -m acceptance --durations 20
 else
     echo "== dbt and Dagster for real, on engines, and behind mirrors"
-    pytest --quiet --numprocesses 2 --dist loadgroup --no-loadscope-reorder --ignore tests/unit -m "not acceptance" --durations 20
+    pytest --quiet --numprocesses 2 --dist loadfile --ignore tests/unit -m "not acceptance" --durations 20
 fi

@@ -33,9 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.engine)
         if _is_unit(item) and item.get_closest_marker("engine"):
             raise pytest.UsageError(f"{item.nodeid}: a unit test uses no engine")
-        # A file's tests share what its fixtures made, and a platform is brought up for all files that use it.
-        shared = "platform" in getattr(item, "fixturenames", ()) and _session_s_platform(item)
-        item.add_marker(pytest.mark.xdist_group("platform" if shared else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +40,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[TestEngine]:
     """A real engine, once for each image store; never skips."""
     with engine_for(request.param) as found:
         yield found
-
-
-def _session_s_platform(item: pytest.Item) -> bool:
-    (*_, found) = item.session._fixturemanager.getfixturedefs("platform", item) or (None,)
-    return found is not None and found.scope == "session"
 
 
 def _is_unit(item: pytest.Item) -> bool:

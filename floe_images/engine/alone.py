@@ -19,7 +19,11 @@ def alone(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
     except ImportError:
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be entered and not listed
+        yield
+        return
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

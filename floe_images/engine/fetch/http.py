@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from floe_images.engine.fetch.certificates import make_bundle
-from floe_images.engine.fetch.http_errors import CHUNK, LATER, RetryableError, check_status, chunks, connection_error
+from floe_images.engine.fetch.http_errors import (
+    CHUNK,
+    LATER,
+    WHOSE,
+    RetryableError,
+    check_status,
+    chunks,
+    connection_error,
+)
 from floe_images.engine.redact import Secret, redact_url
 from floe_images.engine.store import default_store, disk_error
 from floe_images.errors import MirrorContentError, TruncatedDownloadError, UsageError, WrongHashError
@@ -107,7 +115,7 @@ class Http:
                         raise MirrorContentError(
                             f"the answer is larger than {limit} bytes",
                             where=redact_url(url),
-                            hint="ask who runs it, or use another mirror",
+                            hint=WHOSE,
                         )
                 final = split_credential(response.url)[0]
                 return Page(final, response.headers.get("Content-Type", ""), bytes(data))

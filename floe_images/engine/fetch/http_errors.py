@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import requests
 
 CHUNK = 1 << 18
-_WHOSE = "ask who runs it, or use another mirror"
+WHOSE = "ask who runs it, or use another mirror"
 LATER = "run it again; what has come is kept and only the rest is asked for"
 
 
@@ -84,9 +84,9 @@ def connection_error(error: Exception, where: str) -> Exception:
         reason = f"the proxy answered with status {refused[1]}" if refused else "the proxy does not answer"
         return RetryableError(MirrorUnreachableError(reason, where=where, hint=about))
     if isinstance(error, requests.exceptions.TooManyRedirects):
-        return MirrorContentError("it redirects in a circle", where=where, hint=_WHOSE)
+        return MirrorContentError("it redirects in a circle", where=where, hint=WHOSE)
     if isinstance(error, requests.exceptions.InvalidSchema) and where.startswith(("http://", "https://")):
-        return MirrorContentError("it redirects to what is no web address", where=where, hint=_WHOSE)
+        return MirrorContentError("it redirects to what is no web address", where=where, hint=WHOSE)
     if isinstance(error, (ValueError, requests.exceptions.InvalidURL)):
         return UsageError(
             "not a URL that can be fetched", where=where, hint="an address begins with https:// or http://"

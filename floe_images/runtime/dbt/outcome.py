@@ -58,9 +58,7 @@ def of_exception(fault: BaseException) -> tuple[Outcome, str]:
         machine = isinstance(fault, DiskError | DiskFullError | InfrastructureError)
         return "infrastructure" if machine else "configuration", f"{fault} ({fault.hint})" if fault.hint else str(fault)
     # "Runtime Error" is dbt's name for whatever has no other.
-    line = one_line(str(fault)).removeprefix("Runtime Error ") or type(fault).__name__
-    if _NO_DATABASE in line:
-        line += " (restore a backup, or move it away)"
+    line = one_line(str(fault)).removeprefix("Runtime Error ") + _way_out(str(fault)) or type(fault).__name__
     if is_infrastructure(str(fault)):
         return "infrastructure", line
     kinds = {kind.__name__ for kind in type(fault).__mro__}
@@ -84,10 +82,12 @@ def one_line(message: str) -> str:
     return " ".join(message.split())[:500]
 
 
+def _way_out(message: str) -> str:
+    return " (restore a backup, or move it away)" if _NO_DATABASE in message else ""
+
+
 def _one(nodes: list[NodeFinished], what: str) -> str:
     first = nodes[0]
-    why = f": {one_line(first.message)}" if first.message else ""
-    if _NO_DATABASE in why:
-        why += " (restore a backup, or move it away)"
+    why = f": {one_line(first.message)}{_way_out(first.message)}" if first.message else ""
     others = f" (and {len(nodes) - 1} more)" if len(nodes) > 1 else ""
     return f"{first.resource_type.replace('_', ' ')} {first.name} {what}{others}{why}"

@@ -162,5 +162,5 @@ def test_freshness_selection_and_exactness(first: Run, world: World) -> None:
     assert set(exact.finished) == {"unique_prices_id"}
     assert (nothing.end.outcome, nothing.end.message) == (
         "configuration",
-        "nothing of the dbt project is selected by tag:none",
+        "nothing of the dbt project is selected by --select tag:none (`dbt ls` takes the same words)",
     )

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests: bash scripts/test.sh [lint|acceptance]. Lint, then what needs no engine, then the rest on a private engine.
-# Where no engine can be had, what was not run is named and the exit code is 3.
+# Where no engine can be had, what was not run is named and the exit code is 3. Files stay in their order: the long tests
+# of engines come first, so that both workers end together. A file's tests share what its fixtures made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -34,8 +35,13 @@ if [ -z "${FLOE_TEST_DOCKER_HOST:-}" ]; then
     python scripts/engine/engine.py up containerd --for $$ >/dev/null
 fi
 if [ "$what" = acceptance ]; then
-    pytest --quiet -m acceptance --durations 20
+    failed=0
+    both=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
+    pytest --quiet "${both[@]}" -m acceptance --ignore tests/runtime/test_telemetry_pairs.py --durations 20 || failed=1
+    echo "== what is measured, with nothing beside it"
+    pytest --quiet -m acceptance tests/runtime/test_telemetry_pairs.py || failed=1
+    exit $failed
 else
     echo "== dbt and Dagster for real, on engines, and behind mirrors"
-    pytest --quiet --numprocesses 2 --dist loadfile --ignore tests/unit -m "not acceptance" --durations 20
+    pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/unit -m "not acceptance" --durations 20
 fi

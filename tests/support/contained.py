@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import time
@@ -23,7 +24,8 @@ from tests.support.telemetry import Recorder, recorder
 from tests.support.watched import COLLECTOR, LINEAGE, METADATA, NOBODY, PORTS, PROJECT, WAREHOUSE, bring, make_secrets
 
 PYTHON = "/usr/bin/python3.11"
-_HOLDER, _VOLUME = "floe-test-watched", "floe-test-watched-state"
+_HOLDER = f"floe-test-watched-{os.getpid()}"
+_VOLUME = f"{_HOLDER}-state"
 _PG = f"adapter: postgres, host: {WAREHOUSE}, database: warehouse, schema: marts"
 SPEC = f"""\
 version: "1.0"

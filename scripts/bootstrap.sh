@@ -38,3 +38,5 @@ awk '/^[^ ]/ { on = /^uv==/ } on' requirements/dev.txt >"$venv/uv.txt"
 "$venv/bin/uv" pip install --quiet --python "$venv" --require-hashes -r requirements/dev.txt ||
     "${pip[@]}" --require-hashes -r requirements/dev.txt
 "${pip[@]}" --no-deps --no-build-isolation --editable .
+# Where PYTHONDONTWRITEBYTECODE is set, each of the many processes of a test would compile all it imports.
+"$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >/dev/null || true

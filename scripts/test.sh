@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 what=${1:-all}
+python -m compileall -q floe_images scripts tests # see bootstrap.sh
 
 if [ "$what" != acceptance ]; then
     echo "== ruff, mypy, import-linter"

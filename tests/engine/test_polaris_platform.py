@@ -203,6 +203,7 @@ def test_a_managed_polaris_elsewhere_through_testcontainers(
     assert len(left) == 1
 
 
+@pytest.mark.acceptance
 def test_a_second_up_touches_nothing_and_down_and_up_makes_the_catalog_again(platform: Platform) -> None:
     before = {name: each["Id"] for name, each in platform.containers().items()}
     assert "everything is up, as floe.yaml has it" in platform.up().stderr

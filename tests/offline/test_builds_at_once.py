@@ -13,6 +13,7 @@ from tests.support.mirror_floe import copy_cache, must, run_floe, whole
 pytestmark = pytest.mark.network
 
 
+@pytest.mark.acceptance
 def test_builds_of_one_project_at_once(built: Built) -> None:
     project = built.ground.project("at-once", lock=built.lock)
     env = built.ground.environment("at-once")

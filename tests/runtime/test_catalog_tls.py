@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.support.catalogs import Catalogs
 from tests.support.lake import Lake
 from tests.support.lake import lake as lake
@@ -51,6 +53,7 @@ def _pump(one: socket.socket, other: socket.socket) -> None:
         other.shutdown(socket.SHUT_WR)
 
 
+@pytest.mark.acceptance
 def test_a_private_authority(lake: Lake, runtime_python: Path, tmp_path: Path) -> None:
     tls = make_tls(tmp_path / "tls", "127.0.0.1")
     with ExitStack() as stack:

@@ -106,6 +106,7 @@ def _reader(world: World) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.acceptance
 def test_a_reader_that_stays_is_named_when_the_patience_ends(world: World) -> None:
     reader = _reader(world)
     try:

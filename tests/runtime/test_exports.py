@@ -100,6 +100,7 @@ def test_exports_alone_and_one_that_fails(runtime_python: Path, tmp_path: Path) 
     assert _read(world, "sold") == after
 
 
+@pytest.mark.acceptance
 def test_from_postgres(runtime_python: Path, tmp_path: Path, database: World) -> None:
     (run,) = database.run({"target": "pg", "exports": [ORDERS.unique_id]})
     assert run.end.outcome == "success", run.end

@@ -34,6 +34,7 @@ def polaris(request: pytest.FixtureRequest) -> Iterator[Polaris]:
         if row.store in (None, store)
     ],
     indirect=["polaris"],
+    scope="module",  # else each row would start a server of its own
 )
 def test_the_double_answers_as_the_server_did(polaris: Polaris, row: Row) -> None:
     answer = play(polaris, row, f"n{next(_COUNT)}")

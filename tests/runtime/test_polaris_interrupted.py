@@ -28,6 +28,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
         for fault in (FAULTS if store == "relational-jdbc" else FAULTS[:1])
     ],
     indirect=["polaris"],
+    scope="module",  # else each would start a server of its own
 )
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: f"{write[0]}{write[1].strip('$').replace('/', '-')}")
 @pytest.mark.acceptance  # each fault at each write

@@ -86,6 +86,7 @@ def test_four_that_start_at_once_on_an_empty_database(server: Postgres, home: Ho
     assert list((home.folder / "state").rglob("*.db")) == []
 
 
+@pytest.mark.acceptance
 def test_tables_of_an_older_dagster_are_brought_up_to_date(server: Postgres, home: Home) -> None:
     """As before Dagster's migration 048, the last one that changes something in PostgreSQL."""
     first = home.floe("run", "--select", "quick")  # whose tables are made by it, where no test made them before

@@ -16,7 +16,7 @@ FREE = "hint: free some space on the state volume, and start it again"
 MOVE = "hint: restore a backup, or move it away: the history of runs starts anew then, and no data is lost"
 NOT_READY = "Dagster's storage cannot be made ready"
 LONG = pytest.mark.acceptance
-ROLES = ["run", "dev", *(pytest.param(each, marks=LONG) for each in ("webserver", "daemon", "code-server"))]
+ROLES = ["run", *(pytest.param(each, marks=LONG) for each in ("dev", "webserver", "daemon", "code-server"))]
 
 
 @pytest.fixture(scope="module")

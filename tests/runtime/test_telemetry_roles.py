@@ -64,6 +64,7 @@ def test_a_missing_secret_is_named_and_no_fault(home: Home) -> None:
     assert check.stdout == f"ok: tiny, target dev, adapters duckdb; warning: {waits}\n"
 
 
+@pytest.mark.acceptance
 def test_a_run_of_the_server_says_it_as_json(home: Home) -> None:
     port = free_port()
     ui = Ui(port)

@@ -37,6 +37,7 @@ def test_a_schedule_of_partitions_is_for_the_last_whole_one(asked: dict[str, lis
     ]
 
 
+@pytest.mark.acceptance
 def test_tables_are_looked_after_at_their_time(asked: dict[str, list[dict[str, Any]]]) -> None:
     assert [look for look, runs in asked.items() for run in runs if run.get("job") == "maintenance"] == ["the hour"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,13 @@ from tests.support.postgres import postgres as postgres
 from tests.support.runtime import runtime_python as runtime_python
 
 HERE = Path(__file__).parent
+
+# Whoever starts the tests with nohup, or from a script with "&", has signals ignored, and all that a test starts would
+# ignore them, too: a handler ends at exec(2), "ignored" does not.
+for _name in ("SIGINT", "SIGHUP"):
+    _number = getattr(signal, _name, None)
+    if _number and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda _number, _frame: None)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.support.postgres import postgres as postgres
 from tests.support.runtime import runtime_python as runtime_python
 
 HERE = Path(__file__).parent
+ON_ONE_PLATFORM = ("bench", "exposure", "faults", "kills", "readers")
 
 # Whoever starts the tests with nohup, or from a script with "&", has signals ignored, and all that a test starts would
 # ignore them, too: a handler ends at exec(2), "ignored" does not.
@@ -41,6 +43,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.engine)
         if _is_unit(item) and item.get_closest_marker("engine"):
             raise pytest.UsageError(f"{item.nodeid}: a unit test uses no engine")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``--dist loadfile``, and files that share the session's platform go to one worker: it is brought up once."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByGround(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "platform" if Path(file).stem.removeprefix("test_platform_") in ON_ONE_PLATFORM else str(file)
+
+    return ByGround(config, log)
 
 
 @pytest.fixture(scope="session")

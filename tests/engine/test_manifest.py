@@ -108,6 +108,7 @@ def _made_now(
     return made.layers[-1]
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("engine", ["classic"], indirect=True)
 def test_a_build_that_is_ended_while_dbt_runs_in_an_engine_leaves_nothing_there(
     engine: TestEngine, flights: BuiltProject, tmp_path: Path

@@ -78,6 +78,7 @@ def _aged(deb: LockedDeb) -> LockedDeb:
     return replace(deb, version="15.1-1", pool=f"pool/main/p/postgresql-15/{file.name}", file=file)
 
 
+@pytest.mark.acceptance
 def test_a_package_that_no_mirror_has_any_more_names_the_way_out(locked: Locked) -> None:
     project, env = with_services(locked, "services-gone", "{postgres: {}}")
     must(run_floe(project, env, "lock"))

@@ -92,6 +92,7 @@ def test_a_run_reads_a_project_again_whose_manifest_depends_on_when_it_was_made(
     assert (run.end.outcome, set(run.finished)) == ("success", {"asks"})
 
 
+@pytest.mark.acceptance
 def test_a_manifest_serves_where_only_what_is_compiled_looks_at_the_clock(tmp_path: Path, runtime_python: Path) -> None:
     """As in a container: with its HOME and without a TMPDIR."""
     world = World.make(tmp_path / "w", runtime_python, {"models/later.sql": LATER})

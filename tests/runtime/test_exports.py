@@ -56,6 +56,7 @@ def _read(world: World, table: str) -> dict[str, Any]:
     return read_table(world, plain, f"reports.{table}", catalog="out")
 
 
+@pytest.mark.acceptance
 def test_tables_are_made_and_evolved_and_what_a_test_refuses_stays(runtime_python: Path, tmp_path: Path) -> None:
     world = _make(tmp_path / "w", runtime_python)
     (run,) = world.run({"exports": EXPORTS})

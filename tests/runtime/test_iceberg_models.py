@@ -123,6 +123,7 @@ def test_full_refresh_and_another_partition(catalogs: Catalogs) -> None:
     assert [row[:2] for row in first["rows"]] == [["1", "x"]]
 
 
+@pytest.mark.acceptance
 def test_what_cannot_be_is_said_and_is_no_crash(catalogs: Catalogs) -> None:
     catalogs.world.write(
         {"models/odd.sql": "{{ config(materialized='table', partition_by='week(id)') }} select 1 as id"}

@@ -121,6 +121,7 @@ def test_three_containers_worth_of_servers(home: Home) -> None:
             assert server.role in roles
 
 
+@pytest.mark.acceptance
 def test_a_child_that_dies_ends_its_server(home: Home) -> None:
     port = free_port()
     with serving(home, "webserver", "--port", str(port)) as webserver:

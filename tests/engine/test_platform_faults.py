@@ -86,7 +86,7 @@ def test_the_catalog_goes_away_in_the_middle_of_a_run(platform: Platform) -> Non
     said += process.communicate(timeout=300)[0]
     platform.engine.docker("start", lake)
     platform.wait_healthy()
-    assert process.returncode == 61, said
+    assert process.returncode == 62, said
     assert "Traceback" not in said
     assert len(failed(said, "slow")) == 1, said
     now = tables(platform)

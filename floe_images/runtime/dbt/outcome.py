@@ -14,6 +14,7 @@ _TESTS = ("test", "unit_test")
 _INFRASTRUCTURE = re.compile(
     r"could not connect|connection refused|could not translate host name|name or service not known"
     r"|temporary failure in name resolution|connection timed out|timeout expired|no route to host"
+    r"|could not resolve host|failed to resolve|could not establish connection|unable to connect"
     r"|network is unreachable|server closed the connection|terminating connection|connection already closed"
     r"|connection reset|broken pipe|the database system is (?:starting up|shutting down|in recovery)"
     r"|too many (?:clients|connections)|remaining connection slots|connection to server .* failed|failed to connect"

@@ -17,7 +17,7 @@ from floe_images.runtime.telemetry.parcel import Parcel
 from floe_images.runtime.telemetry.spool import stranded
 from floe_images.runtime.telemetry.tidy import Tidy
 
-DRAIN = 0.2  # seconds at the end in which endpoints may still take something
+DRAIN = 0.15  # seconds at the end in which endpoints may still take something; all of the end is to take 0.2
 _ENCODE = 2.0  # seconds of our own work at the end; it depends on no endpoint
 _LINGER = 0.5  # seconds in which events come together for one request
 _EVENTS, _BYTES = 20_000, 32_000_000  # that wait to be encoded

@@ -114,6 +114,13 @@ def _node(name: str, status: Any, *, kind: str = "model", message: str | None = 
             ("infrastructure", "model b could not run: could not extend file: No space left on device"),
         ),
         (
+            [_node("a", "error", message="IO Error: Could not resolve hostname error for HTTP POST to 'http://lake'")],
+            (
+                "infrastructure",
+                "model a could not run: IO Error: Could not resolve hostname error for HTTP POST to 'http://lake'",
+            ),
+        ),
+        (
             [_node("a", "error", message="no table nope!\n\nLINE 3: from nope where 'connection refused' = 'x'")],
             ("models_failed", "model a failed: no table nope! LINE 3: from nope where 'connection refused' = 'x'"),
         ),

@@ -39,50 +39,59 @@ def follow(running: Running, tell: Tell, *, interrupted: Callable[[], None]) -> 
     The first Ctrl-C (or SIGTERM, SIGHUP) calls ``interrupted``, hands it on, and waits for the end that the program
     then makes by itself; the second kills. Whatever else goes wrong here kills as well: nothing is left behind.
     """
-    lines: queue.SimpleQueue[tuple[Stream, bytes] | None] = queue.SimpleQueue()
-    stops = 0
-    with _signals_interrupt():
-        try:
-            ended = 0
-            running.lines(lambda stream, line: lines.put((stream, line)) if line else lines.put(None))
-            while ended < 2:  # two streams
-                try:
-                    found = lines.get(timeout=_POLL_SECONDS)
-                    if found is None:
-                        ended += 1
-                    else:
+    heard: queue.SimpleQueue[tuple[Stream, bytes] | Literal["end", "signal"]] = queue.SimpleQueue()
+    signals: list[int] = []
+    ends = stops = 0
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signals.append(number)
+        heard.put("signal")  # may be called while the queue is in use, see SimpleQueue
+        if len(signals) > 2:  # somebody who does not take our lines holds us up
+            raise KeyboardInterrupt
+
+    try:
+        # No exception from nowhere: one that hits the child's lock between two lines would leave it locked.
+        with _handled(stop):
+            running.lines(lambda stream, line: heard.put((stream, line) if line else "end"))
+            while ends < 2:  # two streams
+                with contextlib.suppress(queue.Empty):
+                    found = heard.get(timeout=_POLL_SECONDS)
+                    if found == "end":
+                        ends += 1
+                    elif found != "signal":
                         tell(found[0], found[1].decode("utf-8", "replace").rstrip("\r\n"))
-                except queue.Empty:
-                    continue
-                except KeyboardInterrupt:
+                if stops < len(signals):  # before whatever else is waiting in the queue
                     stops += 1
                     if stops > 1:
-                        raise
+                        raise KeyboardInterrupt
                     interrupted()
                     running.interrupt()
+        with _handled(_interrupt):
             return running.wait()
-        except BaseException:
-            running.kill()
-            raise
+    except BaseException:
+        running.kill()
+        raise
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP are a Ctrl-C while the block runs; only the main thread may say so."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP go to ``handler`` while the block runs; only the main thread may say so. What is
+    ignored stays so: nohup(1), and a script's "&"."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [signal.signal(number, interrupt) for number in numbers]
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    taken = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [signal.signal(number, handler) for number in taken]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+        for number, earlier in zip(taken, before, strict=True):
+            signal.signal(number, earlier)
 
 
 class ChildProcess:

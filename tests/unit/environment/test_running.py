@@ -108,6 +108,39 @@ def test_the_second_interrupt_kills() -> None:
     assert gone(child)
 
 
+FLOODS = """
+import os, signal, sys
+signal.signal(signal.SIGINT, lambda number, frame: sys.exit(130))
+print(os.getpid(), flush=True)
+while True:
+    print("x" * 50)
+"""
+
+
+def test_an_interrupt_does_not_wait_for_what_is_still_to_be_told() -> None:
+    follower, child = start(FLOODS)
+    assert follower.stdout is not None
+    follower.stdout.readline()
+    os.kill(follower.pid, signal.SIGINT)
+    told = follower.communicate(timeout=60)[0].splitlines()
+    assert "heard" in told
+    assert told[-1] == "code 130"
+    assert gone(child)
+
+
+def test_who_ignores_a_signal_goes_on_ignoring_it() -> None:
+    """As under nohup(1)."""
+    quick = "import os, time; print(os.getpid(), flush=True); time.sleep(1)"
+    code = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n{FOLLOWER}"
+    follower = subprocess.Popen(
+        [sys.executable, "-c", code, quick], stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    )
+    assert follower.stdout is not None
+    follower.stdout.readline()
+    os.kill(follower.pid, signal.SIGHUP)
+    assert follower.communicate(timeout=20)[0] == "code 0\n"
+
+
 def test_a_child_whose_parent_was_killed_sees_the_end_of_its_stdin() -> None:
     follower, child = start(WAITS_FOR_STDIN)
     follower.kill()

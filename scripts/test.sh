@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All tests: bash scripts/test.sh [lint|acceptance]. Lint, then what needs no engine, then the rest on a private engine.
 # Where no engine can be had, what was not run is named and the exit code is 3. Files stay in their order: the long tests
-# of engines come first, so that both workers end together. A file's tests share what its fixtures made.
+# of engines come first, so that all workers end together. A file's tests share what its fixtures made.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -44,5 +44,6 @@ if [ "$what" = acceptance ]; then
     exit $failed
 else
     echo "== dbt and Dagster for real, on engines, and behind mirrors"
-    pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/unit -m "not acceptance" --durations 20
+    # A third one works while others wait for a server.
+    pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/unit -m "not acceptance" --durations 20
 fi

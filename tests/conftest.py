@@ -20,7 +20,14 @@ from tests.support.postgres import postgres as postgres
 from tests.support.runtime import runtime_python as runtime_python
 
 HERE = Path(__file__).parent
-ON_ONE_PLATFORM = ("bench", "exposure", "faults", "kills", "readers")
+# Files that go to one worker together, by what they share: the session's platform, which is brought up once, and the
+# containerd store, which forgets layers that another load is about to build on when an image is removed.
+TOGETHER = {
+    **dict.fromkeys(
+        (f"test_platform_{each}" for each in ("bench", "exposure", "faults", "kills", "readers")), "platform"
+    ),
+    **dict.fromkeys(("test_copied_image", "test_flights_image", "test_load_run", "test_volumes"), "containerd"),
+}
 
 # Whoever starts the tests with nohup, or from a script with "&", has signals ignored, and all that a test starts would
 # ignore them, too: a handler ends at exec(2), "ignored" does not.
@@ -47,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """``--dist loadfile``, and files that share the session's platform go to one worker: it is brought up once."""
+    """``--dist loadfile``, but for what is `TOGETHER`."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -55,7 +62,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByGround(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "platform" if Path(file).stem.removeprefix("test_platform_") in ON_ONE_PLATFORM else str(file)
+            return TOGETHER.get(Path(file).stem, str(file))
 
     return ByGround(config, log)
 

@@ -35,15 +35,15 @@ if [ -z "${FLOE_TEST_DOCKER_HOST:-}" ]; then
     python scripts/engine/engine.py up classic --for $$ >/dev/null
     python scripts/engine/engine.py up containerd --for $$ >/dev/null
 fi
+apart=(--quiet --dist loadfile --no-loadscope-reorder --durations 20)
 if [ "$what" = acceptance ]; then
     failed=0
-    both=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
-    pytest --quiet "${both[@]}" -m acceptance --ignore tests/runtime/test_telemetry_pairs.py --durations 20 || failed=1
+    pytest "${apart[@]}" --numprocesses 2 -m acceptance --ignore tests/runtime/test_telemetry_pairs.py || failed=1
     echo "== what is measured, with nothing beside it"
     pytest --quiet -m acceptance tests/runtime/test_telemetry_pairs.py || failed=1
     exit $failed
 else
     echo "== dbt and Dagster for real, on engines, and behind mirrors"
     # A third one works while others wait for a server.
-    pytest --quiet --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore tests/unit -m "not acceptance" --durations 20
+    pytest "${apart[@]}" --numprocesses 3 -m "not acceptance" --ignore tests/unit
 fi

@@ -143,13 +143,10 @@ def _end_as_interrupted() -> None:
     """SIGTERM and SIGHUP are a Ctrl-C: what was begun is taken back. nohup(1) and a shell's trap '' are respected."""
     import signal
 
-    def interrupt(_number: int, _frame: object) -> NoReturn:
-        raise KeyboardInterrupt
-
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, interrupt)
+            signal.signal(number, signal.default_int_handler)
 
 
 def main() -> NoReturn:

@@ -66,15 +66,11 @@ def follow(running: Running, tell: Tell, *, interrupted: Callable[[], None]) -> 
                         raise KeyboardInterrupt
                     interrupted()
                     running.interrupt()
-        with _handled(_interrupt):
+        with _handled(signal.default_int_handler):
             return running.wait()
     except BaseException:
         running.kill()
         raise
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
